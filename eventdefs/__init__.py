@@ -1,0 +1,117 @@
+"""eventdefs turns the raw notifications of an OpenStack cloud into typed events, samples and usage.
+
+>>> import eventdefs
+>>> definitions = eventdefs.parse_definitions('''
+... - event_type: volume.create.*
+...   traits:
+...     resource_id: payload.volume_id
+...     size: {type: int, fields: payload.size}
+... ''')
+>>> notification = eventdefs.decode_notification({
+...     "message_id": "m-1", "event_type": "volume.create.end", "publisher_id": "volume.host-1",
+...     "timestamp": "2026-08-01 01:02:03.000004", "payload": {"volume_id": "v-1", "size": "4", "tenant_id": "p-1"}})
+>>> definitions.convert(notification).event.traits["size"]
+4
+
+What stands here is the library's face; everything is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eventdefs.bus import EventBus, Subscription
+    from eventdefs.decode import decode_notification, decode_notifications
+    from eventdefs.definitions import Definitions, Finding, Options, load_definitions, parse_definitions
+    from eventdefs.encode import encode_event
+    from eventdefs.errors import (
+        DecodeError,
+        DefinitionErrors,
+        DeliveryError,
+        EventdefsError,
+        InputError,
+        PathEvaluationError,
+        PathSyntaxError,
+        PermanentDeliveryError,
+        PublisherURLError,
+        RetryableDeliveryError,
+    )
+    from eventdefs.pipeline import Pipeline, Sink
+    from eventdefs.publishers import Batch, Publisher, open_publisher
+    from eventdefs.types import Conversion, Event, Notification, Period, Place, Problem, Sample, TraitType
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "eventdefs.bus": ("EventBus", "Subscription"),
+    "eventdefs.decode": ("decode_notification", "decode_notifications"),
+    "eventdefs.definitions": ("Definitions", "Finding", "Options", "load_definitions", "parse_definitions"),
+    "eventdefs.encode": ("encode_event",),
+    "eventdefs.errors": (
+        "DecodeError",
+        "DefinitionErrors",
+        "DeliveryError",
+        "EventdefsError",
+        "InputError",
+        "PathEvaluationError",
+        "PathSyntaxError",
+        "PermanentDeliveryError",
+        "PublisherURLError",
+        "RetryableDeliveryError",
+    ),
+    "eventdefs.pipeline": ("Pipeline", "Sink"),
+    "eventdefs.publishers": ("Batch", "Publisher", "open_publisher"),
+    "eventdefs.types": ("Conversion", "Event", "Notification", "Period", "Place", "Problem", "Sample", "TraitType"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Batch",
+    "Conversion",
+    "DecodeError",
+    "DefinitionErrors",
+    "Definitions",
+    "DeliveryError",
+    "Event",
+    "EventBus",
+    "EventdefsError",
+    "Finding",
+    "InputError",
+    "Notification",
+    "Options",
+    "PathEvaluationError",
+    "PathSyntaxError",
+    "Period",
+    "PermanentDeliveryError",
+    "Pipeline",
+    "Place",
+    "Problem",
+    "Publisher",
+    "PublisherURLError",
+    "RetryableDeliveryError",
+    "Sample",
+    "Sink",
+    "Subscription",
+    "TraitType",
+    "decode_notification",
+    "decode_notifications",
+    "encode_event",
+    "load_definitions",
+    "open_publisher",
+    "parse_definitions",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,320 @@
+"""`eventdefs run`: notifications from files through definitions to publishers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from eventdefs import cli
+from eventdefs.consumers.files import find_files, read_messages
+from eventdefs.decode import decode_notifications
+from eventdefs.definitions import Options, load_definitions
+from eventdefs.encode import error_record, write_json
+from eventdefs.errors import DecodeError, InputError
+from eventdefs.pipeline import Pipeline, Sink
+from eventdefs.publishers import open_publisher
+from eventdefs.types import Conversion, Notification, Place
+
+_EXAMPLES = """\
+examples:
+  eventdefs run samples/                         what the shipped definitions make of the samples, as a table
+  eventdefs run samples/ | jq .traits            the same as lines of JSON
+  zcat old.gz | eventdefs run - --to sqlite:///events.db
+  eventdefs run notifications.jsonl --definitions event_definitions.yaml meters.d/ --to file:///tmp/out.jsonl
+
+exit status: 0 all was read and delivered; 1 something could not be read (the summary says what);
+2 could not run: definitions, input or a publisher cannot be used, or something was not delivered.
+"""
+
+PROGRESS_EVERY = 0.2
+PROGRESS_AFTER = 1.0
+
+
+def add_parser(commands: Any, summary: str) -> None:
+    """Add the command and its options."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "run", help=summary, description=__doc__, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="files and directories of notifications; - is standard input"
+    )
+    parser.add_argument(
+        "--definitions",
+        nargs="+",
+        action="extend",
+        metavar="PATH",
+        help="definition files and directories, instead of the shipped ones",
+    )
+    parser.add_argument(
+        "--to",
+        action="append",
+        metavar="URL",
+        help="a publisher, as sqlite:///events.db; may be given several times (default: stdout://)",
+    )
+    parser.add_argument(
+        "--format", choices=("text", "json"), default=None, help="how the output and the summary are written"
+    )
+    parser.add_argument("--dead-letters", metavar="FILE", help="keep what could not be read, as lines of JSON")
+    parser.add_argument(
+        "--store-raw", nargs="+", action="extend", default=[], metavar="PRIORITY", help="keep raw bodies on events"
+    )
+    parser.add_argument(
+        "--drop-unmatched", action="store_true", help="no event where no definition applies to the event type"
+    )
+    parser.add_argument("--batch", type=_count, default=1000, metavar="N", help="events and samples a batch (1000)")
+    parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
+    parser.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("expected a number above 0")
+    return number
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; return the exit status."""
+    paths = arguments.paths or ([] if sys.stdin.isatty() else ["-"])
+    if not paths:
+        raise InputError("no notifications: name files or directories of them, or - for standard input")
+    options = Options(drop_unmatched_notifications=arguments.drop_unmatched, store_raw=tuple(arguments.store_raw))
+    definitions = load_definitions(*arguments.definitions or (), options=options)
+    files = find_files(paths)
+    for warning in definitions.warnings:
+        sys.stderr.write(f"{warning}\n")
+    table = arguments.format == "text" or (arguments.format is None and sys.stdout.isatty())
+    urls = arguments.to or ["stdout://?format=table" if table else "stdout://"]
+    sinks = [Sink(open_publisher(url), url.partition("?")[0]) for url in urls]
+    summary = Summary()
+    letters = DeadLetters(arguments.dead_letters)
+    progress = Progress(sys.stderr, enabled=not arguments.quiet and sys.stderr.isatty())
+    try:
+        with Pipeline(definitions, sinks, batch_size=arguments.batch) as pipeline:
+            for place, notification in _notifications(files, summary):
+                progress.show(summary)
+                if isinstance(notification, DecodeError):
+                    summary.add_undecodable(place, notification)
+                    letters.add_undecodable(place, notification)
+                    continue
+                conversion = pipeline.process(notification)
+                summary.add(notification, conversion)
+                if conversion.problems:
+                    letters.add(place, notification, conversion)
+                if pipeline.failed:
+                    break
+    finally:
+        progress.clear()
+        letters.close()
+    if not arguments.quiet:
+        written = summary.as_json(sinks) if arguments.format == "json" else summary.as_text(sinks)
+        sys.stderr.write(written + "\n")
+    for sink in sinks:
+        if sink.error is not None:
+            sys.stderr.write(f"eventdefs: {sink.name}: {sink.error}; {sink.undelivered} not delivered\n")
+    for reason in summary.unread:
+        sys.stderr.write(f"eventdefs: {reason}\n")
+    if summary.unread or any(sink.error is not None for sink in sinks):
+        return cli.COULD_NOT
+    return cli.FINDINGS if summary.undecodable or summary.problems else cli.FINE
+
+
+def _notifications(files: list[str], summary: Summary) -> Iterator[tuple[Place, Notification | DecodeError]]:
+    """Yield what the files hold; a file that cannot be read to its end does not stop the others."""
+    for file in files:
+        try:
+            for message in read_messages(file):
+                for notification in decode_notifications(message.data):
+                    yield message.place, notification
+        except InputError as error:
+            summary.unread.append(str(error))
+
+
+class Summary:
+    """Counts what was read and what it gave."""
+
+    SHOWN = 10
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.events = 0
+        self.samples = 0
+        self.periods = 0
+        self.rejected = 0
+        self.unmatched: Counter[str] = Counter()
+        self.problems: Counter[tuple[str, str, str, str]] = Counter()
+        self.undecodable: Counter[str] = Counter()
+        self.first_undecodable: dict[str, Place] = {}
+        self.unread: list[str] = []
+        self._began = time.monotonic()
+
+    def add(self, notification: Notification, conversion: Conversion) -> None:
+        self.read += 1
+        self.events += conversion.event is not None
+        self.samples += len(conversion.samples)
+        self.periods += len(conversion.periods)
+        self.rejected += conversion.rejected
+        if conversion.unmatched:
+            self._count(self.unmatched, notification.event_type)
+        for problem in conversion.problems:
+            reason = problem.reason.partition(":")[0]
+            self._count(self.problems, (str(problem.place), f"{problem.kind} {problem.name}", problem.path, reason))
+
+    def add_undecodable(self, place: Place, error: DecodeError) -> None:
+        self.read += 1
+        reason = error.reason[:200]
+        self._count(self.undecodable, reason)
+        if reason in self.undecodable:
+            self.first_undecodable.setdefault(reason, place)
+
+    @staticmethod
+    def _count(counter: Counter[Any], key: Any, most: int = 10_000) -> None:
+        """Count *key*, but remember no more than so many: senders choose what is in it."""
+        if key in counter or len(counter) < most:
+            counter[key] += 1
+        else:
+            counter[("...",) * len(key) if isinstance(key, tuple) else "..."] += 1
+
+    def as_json(self, sinks: list[Sink]) -> str:
+        """Return the summary as one line of JSON."""
+        document = {
+            "kind": "summary",
+            "read": self.read,
+            "events": self.events,
+            "samples": self.samples,
+            "periods": self.periods,
+            "rejected": self.rejected,
+            "unmatched": dict(self.unmatched.most_common()),
+            "undecodable": dict(self.undecodable.most_common()),
+            "problems": [
+                {"definition": place, "name": name, "path": path, "reason": reason, "count": count}
+                for (place, name, path, reason), count in self.problems.most_common()
+            ],
+            "unread": self.unread,
+            "published": [
+                {
+                    "to": sink.name,
+                    "published": sink.published,
+                    "duplicates": sink.duplicates,
+                    "undelivered": sink.undelivered,
+                    "error": None if sink.error is None else str(sink.error),
+                }
+                for sink in sinks
+            ],
+        }
+        return json.dumps(document, ensure_ascii=False)
+
+    def as_text(self, sinks: list[Sink]) -> str:
+        """Return the summary for a person."""
+        seconds = time.monotonic() - self._began
+        lines = [
+            f"{self.read:,} notifications: {_many(self.events, 'event')}, {_many(self.samples, 'sample')}, "
+            f"{_many(self.periods, 'period')} in {seconds:.1f} s"
+        ]
+        lines += [
+            f"{sink.name}: {sink.published:,} published"
+            + (f", {sink.duplicates:,} there already" if sink.duplicates else "")
+            for sink in sinks
+        ]
+        if self.rejected:
+            lines.append(f"{self.rejected:,} rejected by their definition")
+        lines += self._section("no definition for", [(name, count) for name, count in self.unmatched.most_common()])
+        lines += self._section(
+            "not a notification",
+            [
+                (f"{reason} (first at {self.first_undecodable.get(reason, '...')})", count)
+                for reason, count in self.undecodable.most_common()
+            ],
+        )
+        lines += self._section(
+            "problems",
+            [
+                (f"{place}: {name}: {reason}" + (f" [{path}]" if path else ""), count)
+                for (place, name, path, reason), count in self.problems.most_common()
+            ],
+        )
+        return "\n".join(lines)
+
+    def _section(self, title: str, rows: list[tuple[str, int]]) -> list[str]:
+        if not rows:
+            return []
+        lines = [f"{title}:"]
+        lines += [f"  {count:>7,}  {text}" for text, count in rows[: self.SHOWN]]
+        if len(rows) > self.SHOWN:
+            lines.append(f"           and {len(rows) - self.SHOWN:,} more; --format json shows all")
+        return lines
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+class DeadLetters:
+    """Keeps what could not be read, one readable record a line: where it stood, why, and the original."""
+
+    def __init__(self, path: str | None) -> None:
+        try:
+            self._file = None if path is None else open(path, "ab")
+        except OSError as error:
+            raise InputError(f"--dead-letters {path}: {error.strerror}") from error
+
+    def add(self, place: Place, notification: Notification, conversion: Conversion) -> None:
+        definition = "" if conversion.definition is None else str(conversion.definition)
+        self._write(
+            {
+                "fate": "rejected" if conversion.rejected else "partial",
+                "place": str(place),
+                "errors": [error_record(notification, problem, definition) for problem in conversion.problems],
+                "original": notification.body,
+            }
+        )
+
+    def add_undecodable(self, place: Place, error: DecodeError) -> None:
+        self._write(
+            {
+                "fate": "undecodable",
+                "place": str(place),
+                "errors": [{"reason": error.reason}],
+                "original": error.data.decode("utf-8", "backslashreplace"),
+            }
+        )
+
+    def _write(self, record: dict[str, Any]) -> None:
+        if self._file is not None:
+            self._file.write(write_json(record) + b"\n")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class Progress:
+    """One line on a terminal that says how far it is, after a second."""
+
+    def __init__(self, stream: TextIO, enabled: bool) -> None:
+        self._stream = stream
+        self._enabled = enabled
+        self._began = time.monotonic()
+        self._next = self._began + PROGRESS_AFTER
+        self._shown = False
+
+    def show(self, summary: Summary) -> None:
+        if not self._enabled or summary.read % 64:
+            return
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + PROGRESS_EVERY
+            self._shown = True
+            rate = summary.read / (now - self._began)
+            self._stream.write(f"\r\x1b[K{summary.read:,} notifications, {rate:,.0f} a second")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()

@@ -1,0 +1,1 @@
+"""Consumers receive notifications: here from files and streams."""

@@ -1,0 +1,150 @@
+"""Files and streams of notifications to messages: each the bytes of one JSON document, with its place.
+
+Read are JSON lines, whole documents (indented or not), documents one after the other, and any of these in gzip. A
+line that is no JSON is a message as well, so that whoever decodes it can say so; nothing is passed over.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from eventdefs.decode import read_json
+from eventdefs.errors import DecodeError, InputError
+from eventdefs.types import Place
+
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
+MAX_MESSAGE = 64 * 1024 * 1024
+"""Bytes of one line or one whole document; more is no notification, and would fill the memory."""
+
+
+class Message(NamedTuple):
+    """The bytes of one document, and where they stand: the file and the line on which they begin."""
+
+    data: bytes
+    place: Place
+
+
+def find_files(paths: Iterable[str]) -> list[str]:
+    """Return *paths* with each directory replaced by the notification files below it, sorted; ``-`` is standard input.
+
+    Raises:
+        InputError: a path is not there, or a directory has no such file.
+    """
+    found: list[str] = []
+    for path in paths:
+        if path == "-":
+            found.append(path)
+            continue
+        entry = Path(path)
+        try:
+            if entry.is_dir():
+                below = sorted(
+                    str(file) for file in entry.rglob("*") if file.name.endswith(SUFFIXES) and file.is_file()
+                )
+                if not below:
+                    raise InputError(f"{path}: no file below it ends with {', '.join(SUFFIXES[:3])} (or .gz)")
+                found += below
+            elif entry.exists():
+                found.append(path)
+            else:
+                raise InputError(f"{path}: there is no such file")
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from error
+    return found
+
+
+def read_messages(path: str) -> Iterator[Message]:
+    """Yield the messages of the file *path*, or of standard input for ``-``.
+
+    Raises:
+        InputError: it cannot be read, or not to its end; what came before was yielded.
+    """
+    try:
+        if path == "-":
+            yield from _messages(sys.stdin.buffer, "<stdin>")
+        else:
+            with Path(path).open("rb") as stream:
+                yield from _messages(stream, path)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _messages(raw: BinaryIO, file: str) -> Iterator[Message]:
+    stream: BinaryIO = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
+    if stream.peek(2)[:2] == b"\x1f\x8b":  # type: ignore[attr-defined]
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            yield from _documents(io.BufferedReader(unpacked), file)
+    else:
+        yield from _documents(stream, file)
+
+
+def _documents(stream: BinaryIO, file: str) -> Iterator[Message]:
+    number = 0
+    first = b""
+    while not first.strip(b" \t\r\n\xef\xbb\xbf\x00"):
+        first = stream.readline(MAX_MESSAGE)
+        number += 1
+        if not first:
+            return
+    if _is_json(first):
+        yield Message(first, Place(file, number))
+        yield from _lines(stream, file, number)
+        return
+    rest = stream.read(MAX_MESSAGE + 1 - len(first)) if len(first) < MAX_MESSAGE else b""
+    whole = first + rest
+    if _is_json(whole):
+        yield Message(whole, Place(file, number))
+        return
+    documents = _split(whole, file, number)
+    if documents:
+        yield from documents
+    elif any(_is_json(line) for line in rest.splitlines()[:1000]):
+        # Lines, the first of which is broken; those that did not fit into the memory follow.
+        yield from _lines(io.BytesIO(whole), file, number - 1)
+        yield from _lines(stream, file, number + whole.count(b"\n"))
+    else:
+        yield Message(whole, Place(file, number))
+
+
+def _lines(stream: BinaryIO, file: str, number: int) -> Iterator[Message]:
+    while line := stream.readline(MAX_MESSAGE):
+        number += 1
+        if line.strip():
+            yield Message(line, Place(file, number))
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        document = read_json(data)
+    except DecodeError:
+        return False
+    return isinstance(document, (dict, list))
+
+
+def _split(whole: bytes, file: str, number: int) -> list[Message]:
+    """Return documents that stand one after the other, as indented ones do; [] where it is anything else."""
+    try:
+        text = whole.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return []
+    decoder = json.JSONDecoder()
+    found: list[Message] = []
+    position = 0
+    while True:
+        while position < len(text) and text[position].isspace():
+            position += 1
+        if position == len(text):
+            return found
+        try:
+            _, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            return []
+        found.append(Message(text[position:end].encode(), Place(file, number + text.count("\n", 0, position))))
+        position = end

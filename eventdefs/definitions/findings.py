@@ -1,0 +1,116 @@
+"""What loading says about definitions: codes, findings with places, and how they are shown.
+
+Every code stands once in `CODES`; docs/reference/findings.md lists them, which a test holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from eventdefs.errors import DefinitionErrors
+from eventdefs.types import Place
+
+Severity = Literal["error", "warning"]
+
+CODES: dict[str, str] = {
+    # YAML
+    "E001": "the file is not YAML",
+    "E002": "the file cannot be read",
+    "E003": "the file is larger or deeper than definitions may be",
+    "E004": "a YAML tag that definitions cannot have",
+    "E005": "a merge key (<<) that does not name a mapping",
+    "W001": "a key is there twice; the last one counts",
+    # Shape
+    "E100": "the file is neither a list of event definitions nor a mapping with `metric`",
+    "E101": "something else was expected here",
+    "E102": "a required key is missing",
+    "E103": "a name that is not text",
+    "E104": "unknown trait type",
+    "E105": "unknown value for a key that takes one of a few words",
+    "W101": "unknown key; it is ignored",
+    "W102": "a path that is not text and is read as text, as Ceilometer does",
+    "W103": "a constant that its type cannot hold; the trait will always be a problem",
+    # Paths, patterns and plugins
+    "E201": "not a path",
+    "E202": "a regular expression that cannot be used",
+    "E203": "a path that is longer or deeper than paths may be",
+    "E301": "unknown trait plugin",
+    "E302": "a plugin refuses its parameters",
+    "W301": "a plugin is given the wrong number of paths",
+    # Samples
+    "E401": "unknown sample type",
+    "E402": "a period needs begin and end",
+    "W401": "two sample definitions have one name; only one of them is used",
+}
+
+
+class Finding(NamedTuple):
+    """One thing to say about a definition file.
+
+    Attributes:
+        code: a row of `CODES`; E is an error, W a warning.
+        message: what is wrong, with what was found.
+        place: where.
+        hint: what was expected, and how to put it right.
+        excerpt: the line it stands on.
+    """
+
+    code: str
+    message: str
+    place: Place
+    hint: str = ""
+    excerpt: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        return "error" if self.code.startswith("E") else "warning"
+
+    def __str__(self) -> str:
+        head = f"{self.place}: {self.severity}[{self.code}]: {self.message}"
+        if not self.excerpt:
+            return f"{head}\n   = {self.hint}" if self.hint else head
+        number = str(self.place.line)
+        margin = " " * len(number)
+        start, line = _window(self.excerpt, self.place.column)
+        width = max(1, min(self.place.end_column - self.place.column, len(line) - start))
+        return f"{head}\n {margin} |\n {number} | {line}\n {margin} | {' ' * start}{'^' * width} {self.hint}".rstrip()
+
+
+def _window(line: str, column: int, width: int = 120) -> tuple[int, str]:
+    """Cut a long *line* to what stands around *column*; return where the column is in it, and the cut."""
+    line = line.replace("\t", " ")
+    start = max(0, column - 1)
+    if len(line) <= width:
+        return min(start, len(line)), line
+    left = max(0, start - width // 2)
+    return start - left, line[left : left + width]
+
+
+class Findings:
+    """Collects what is found while files are read; `refuse` raises if any of it is an error."""
+
+    def __init__(self) -> None:
+        self._found: list[Finding] = []
+        self._lines: dict[str, Sequence[str]] = {}
+
+    def add_file(self, file: str, text: str) -> None:
+        """Remember the lines of *file*, to quote them."""
+        self._lines[file] = text.split("\n")
+
+    def add(self, code: str, message: str, place: Place, hint: str = "") -> None:
+        lines = self._lines.get(place.file, ())
+        excerpt = lines[place.line - 1].rstrip("\r") if 0 < place.line <= len(lines) else ""
+        self._found.append(Finding(code, message, place, hint, excerpt))
+
+    def refuse(self) -> tuple[Finding, ...]:
+        """Return the warnings, in the order of the files.
+
+        Raises:
+            DefinitionErrors: there are errors.
+        """
+        files = {file: number for number, file in enumerate(self._lines)}
+        self._found.sort(key=lambda found: (files.get(found.place.file, -1), found.place.line, found.place.column))
+        if any(found.severity == "error" for found in self._found):
+            raise DefinitionErrors(self._found)
+        return tuple(self._found)

@@ -1,0 +1,113 @@
+"""Files, directories and texts to `Definitions`: all or nothing, with every problem at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from eventdefs.definitions.events import EventDefinition, EventParser
+from eventdefs.definitions.fields import FieldsParser
+from eventdefs.definitions.findings import Findings
+from eventdefs.definitions.options import Options
+from eventdefs.definitions.registry import Definitions
+from eventdefs.definitions.samples import SampleDefinition, SampleParser
+from eventdefs.definitions.shapes import describe, known_keys
+from eventdefs.definitions.source import MAX_BYTES, Mapping, Scalar, Sequence, parse_yaml
+from eventdefs.types import Place
+
+SHIPPED = ("event_definitions.yaml", "meters.yaml")
+SUFFIXES = (".yaml", ".yml")
+
+
+def shipped_definitions() -> tuple[Path, ...]:
+    """Return the definition files that come with eventdefs: in the package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "shipped", package.parent):
+        files = tuple(folder / name for name in SHIPPED)
+        if all(file.is_file() for file in files):
+            return files
+    raise FileNotFoundError(f"{' and '.join(SHIPPED)} are not installed")
+
+
+def load_definitions(*paths: str | os.PathLike[str], options: Options | None = None) -> Definitions:
+    """Load definition files and directories of them (``*.yaml`` and ``*.yml``, sorted); without any, the shipped ones.
+
+    A list of event definitions and a mapping with ``metric:`` are told apart by what is in the file. Among event
+    definitions of several files the later ones win, among sample definitions of one name the first file does.
+
+    Raises:
+        DefinitionErrors: anything of it cannot be used; every problem of every file is there.
+    """
+    findings = Findings()
+    texts: list[tuple[str, str]] = []
+    for path in paths or shipped_definitions():
+        for file in _files(Path(path), findings):
+            text = _read(file, findings)
+            if text is not None:
+                texts.append((str(file), text))
+    return _assemble(texts, options or Options(), findings)
+
+
+def parse_definitions(text: str, *, file: str = "definitions.yaml", options: Options | None = None) -> Definitions:
+    """Load definitions from *text*; *file* is the name that reports give it.
+
+    >>> definitions = parse_definitions("- {event_type: volume.*, traits: {size: {type: int, fields: payload.size}}}")
+    >>> definitions
+    <Definitions: 1 of events, 0 of samples>
+
+    Raises:
+        DefinitionErrors: anything of it cannot be used.
+    """
+    return _assemble([(file, text)], options or Options(), Findings())
+
+
+def _files(path: Path, findings: Findings) -> list[Path]:
+    try:
+        if path.is_dir():
+            found = sorted(entry for entry in path.iterdir() if entry.suffix in SUFFIXES and entry.is_file())
+            if not found:
+                findings.add("E002", f"no {' or '.join(SUFFIXES)} file is in this directory", Place(str(path)))
+            return found
+    except OSError as error:
+        findings.add("E002", f"cannot be read: {error.strerror or error}", Place(str(path)))
+        return []
+    return [path]
+
+
+def _read(file: Path, findings: Findings) -> str | None:
+    place = Place(str(file))
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        findings.add("E002", f"cannot be read: {error.strerror or error}", place)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        findings.add("E002", f"byte {error.start} is not UTF-8: {error.reason}", Place(str(file), line))
+    return None
+
+
+def _assemble(texts: list[tuple[str, str]], options: Options, findings: Findings) -> Definitions:
+    fields = FieldsParser(findings)
+    event_parser = EventParser(findings, fields)
+    sample_parser = SampleParser(findings, fields)
+    events: list[EventDefinition] = []
+    samples: dict[str, SampleDefinition] = {}
+    for file, text in texts:
+        root = parse_yaml(text, file, findings)
+        if isinstance(root, Sequence):
+            events += event_parser.parse(root)
+        elif isinstance(root, Mapping) and root.get("metric") is not None:
+            known_keys(root, "a file of sample definitions", ("metric",), findings)
+            for definition in sample_parser.parse(root):
+                if definition.name in samples:
+                    sample_parser.warn_of_two(definition, samples[definition.name])
+                else:
+                    samples[definition.name] = definition
+        elif root is not None:
+            found = "empty" if isinstance(root, Scalar) and root.value is None else describe(root)
+            hint = "expected a list of event definitions (- event_type: ...) or a mapping with `metric:`"
+            findings.add("E100", f"the file is {found}", root.place, hint)
+    warnings = findings.refuse()
+    return Definitions(events, list(samples.values()), options, warnings)

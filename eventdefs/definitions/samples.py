@@ -1,0 +1,219 @@
+"""Sample definitions: from nodes to the model, every problem of it said. The rules of `metric:` are Ceilometer's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as AnyMapping
+from typing import NamedTuple
+
+from eventdefs.definitions import shapes
+from eventdefs.definitions.fields import Fields, FieldsParser
+from eventdefs.definitions.findings import Findings
+from eventdefs.definitions.periods import PeriodDefinition, PeriodParser
+from eventdefs.definitions.source import Mapping, Node, Scalar, Sequence
+from eventdefs.regexes import RegexError, compile_regex
+from eventdefs.types import SAMPLE_TYPES, Place
+
+ATTRIBUTES = ("name", "type", "volume", "unit", "timestamp", "user_id", "project_id", "resource_id")
+LITERALS = ("name", "type", "unit")
+IDS = ("user_id", "project_id", "resource_id")
+SAMPLE_KEYS = (
+    "name",
+    "event_type",
+    "type",
+    "unit",
+    "volume",
+    "resource_id",
+    "project_id",
+    "user_id",
+    "timestamp",
+    "metadata",
+    "user_metadata",
+    "lookup",
+    "period",
+    "dimensions",
+    "description",
+)
+_REQUIRED = {
+    "name": "name: volume.size",
+    "event_type": "event_type: volume\\.create\\.end",
+    "type": "type: gauge",
+    "unit": "unit: GB",
+    "volume": "volume: $.payload.size",
+    "resource_id": "resource_id: $.payload.volume_id",
+}
+
+
+class SampleDefinition(NamedTuple):
+    """How a meter is read.
+
+    Attributes:
+        name: as written; a path where one notification has several meters.
+        event_types: regular expressions that match from the start.
+        fields: of each attribute that the definition writes.
+        metadata, user_metadata: what is kept about the resource.
+        lookup: attributes that have one value for each of several samples; () for one sample.
+        period: where the definition claims periods instead of giving samples.
+    """
+
+    name: str
+    event_types: tuple[str, ...]
+    fields: AnyMapping[str, Fields]
+    metadata: AnyMapping[str, Fields]
+    user_metadata: Fields | None
+    lookup: tuple[str, ...]
+    period: PeriodDefinition | None
+    place: Place
+    description: str = ""
+
+
+class SampleParser:
+    """Reads a mapping with `metric`."""
+
+    def __init__(self, findings: Findings, fields: FieldsParser) -> None:
+        self._findings = findings
+        self._fields = fields
+        self._periods = PeriodParser(findings, fields)
+
+    def parse(self, root: Mapping) -> list[SampleDefinition]:
+        """Return the definitions in file order, of two with one name the last."""
+        metric = root.get("metric")
+        assert metric is not None
+        if not isinstance(metric, Sequence):
+            self._findings.add(
+                "E101", f"metric is {shapes.describe(metric)}", metric.place, "expected a list of sample definitions"
+            )
+            return []
+        read: dict[str, SampleDefinition] = {}
+        for item in metric.items:
+            definition = self._parse_definition(item)
+            if definition is None:
+                continue
+            before = read.pop(definition.name, None)
+            if before is not None:
+                self.warn_of_two(before, definition)
+            read[definition.name] = definition
+        return list(read.values())
+
+    def warn_of_two(self, unused: SampleDefinition, used: SampleDefinition) -> None:
+        self._findings.add(
+            "W401",
+            f"the sample definition {unused.name!r} is not used",
+            unused.place,
+            f"another of this name stands at {used.place}; names are unique",
+        )
+
+    def _parse_definition(self, node: Node) -> SampleDefinition | None:
+        what = "a sample definition"
+        mapping = shapes.as_mapping(node, what, self._findings)
+        if mapping is None:
+            return None
+        name_node = mapping.get("name")
+        if isinstance(name_node, Scalar) and name_node.text:
+            what = f"the sample definition {name_node.text}"
+        shapes.known_keys(mapping, what, SAMPLE_KEYS, self._findings)
+        lookup = self._lookup(mapping)
+        period = mapping.get("period")
+        fields: dict[str, Fields] = {}
+        complete = lookup is not None
+        for key, example in _REQUIRED.items():
+            value = mapping.get(key)
+            if (value is None or _is_empty(value)) and not (key == "volume" and period is not None):
+                at = value.place if value is not None else mapping.place
+                self._findings.add("E102", f"{what} has no `{key}`", at, f"add {example}")
+                complete = False
+        for key in ATTRIBUTES:
+            value = mapping.get(key)
+            if value is not None and not _is_empty(value):
+                read = self._fields.parse_fields(value, f"{key} of {what}", literal=key in LITERALS or key in IDS)
+                complete = complete and read is not None
+                if read is not None:
+                    fields[key] = read
+        if "type" not in (lookup or ()):
+            complete = self._check_type(mapping.get("type")) and complete
+        metadata = self._metadata(mapping.get("metadata"), what)
+        user_metadata = mapping.get("user_metadata")
+        user_fields = None
+        if user_metadata is not None and not _is_empty(user_metadata):
+            user_fields = self._fields.parse_fields(user_metadata, f"user_metadata of {what}")
+            complete = complete and user_fields is not None
+        event_types = self._event_types(mapping.get("event_type"))
+        claims = None
+        if period is not None:
+            claims = self._periods.parse(period, mapping.get("dimensions"), what)
+            complete = complete and claims is not None
+        elif mapping.get("dimensions") is not None:
+            self._findings.add(
+                "W101", "`dimensions` counts only beside `period`", mapping.key("dimensions").place, "remove it"
+            )
+        if not complete or metadata is None or not isinstance(name_node, Node):
+            return None
+        described = mapping.get("description")
+        text = None if described is None else shapes.as_text(described, f"description of {what}", self._findings)
+        name = name_node.text if isinstance(name_node, Scalar) else fields["name"].text
+        return SampleDefinition(
+            name,
+            tuple(event_types),
+            fields,
+            metadata,
+            user_fields,
+            lookup or (),
+            claims,
+            mapping.place,
+            text or "",
+        )
+
+    def _lookup(self, mapping: Mapping) -> tuple[str, ...] | None:
+        node = mapping.get("lookup")
+        if node is None:
+            return ()
+        if isinstance(node, Scalar) and not isinstance(node.value, str):
+            self._findings.add(
+                "E101", f"lookup is {shapes.describe(node)}", node.place, "expected a list of attributes"
+            )
+            return None
+        return tuple(text for text, _ in shapes.texts(node, "lookup", self._findings))
+
+    def _check_type(self, node: Node | None) -> bool:
+        if node is None or _is_empty(node) or (isinstance(node, Scalar) and node.value in SAMPLE_TYPES):
+            return True
+        shapes.as_word(node, "sample type", SAMPLE_TYPES, self._findings, "E401")
+        if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.lower() in SAMPLE_TYPES:
+            self._findings.add("E401", f"sample type '{node.value}'", node.place, "written in lower case")
+        return False
+
+    def _metadata(self, node: Node | None, what: str) -> dict[str, Fields] | None:
+        if node is None:
+            return {}
+        if isinstance(node, Sequence) and not node.items:
+            return {}
+        mapping = shapes.as_mapping(node, f"metadata of {what}", self._findings)
+        if mapping is None:
+            return None
+        read = {}
+        for name, _, value in shapes.named_entries(mapping, "metadata", self._findings):
+            fields = self._fields.parse_fields(value, f"metadata {name} of {what}")
+            if fields is None:
+                return None
+            read[name] = fields
+        return read
+
+    def _event_types(self, node: Node | None) -> list[str]:
+        if node is None:
+            return []
+        read = []
+        for text, at in shapes.texts(node, "event_type", self._findings):
+            try:
+                compile_regex(text)
+            except RegexError as error:
+                hint = "sample definitions have regular expressions, not globs: .* for any text, \\. for a dot"
+                self._findings.add("E202", f"event_type '{text[:80]}' is {error}", at.place, hint)
+            else:
+                read.append(text)
+        return read
+
+
+def _is_empty(node: Node) -> bool:
+    """Tell whether Ceilometer takes *node* for missing; the number 0 is a number."""
+    if isinstance(node, Scalar):
+        return node.value is None or node.value == "" or node.value is False
+    return not node.items if isinstance(node, Sequence) else isinstance(node, Mapping) and not node.pairs

@@ -1,0 +1,103 @@
+"""Checks of the shape of definitions: which keys there are, of what kind. Each says what it expected and where."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from eventdefs.definitions.findings import Findings
+from eventdefs.definitions.source import MERGE, Mapping, Node, Scalar, Sequence
+from eventdefs.hints import did_you_mean
+
+
+def describe(node: Node) -> str:
+    """Say what *node* is, in an operator's words."""
+    if isinstance(node, Sequence):
+        return "a list"
+    if isinstance(node, Mapping):
+        return "a mapping"
+    assert isinstance(node, Scalar)
+    if node.value is None:
+        return "nothing"
+    if node.value is MERGE:
+        return "<<"
+    kind = {bool: "the truth value", int: "the number", float: "the number", str: "the text"}
+    return f"{kind.get(type(node.value), 'the date')} {node.text!r}"
+
+
+def as_mapping(node: Node, what: str, findings: Findings) -> Mapping | None:
+    if isinstance(node, Mapping):
+        return node
+    findings.add("E101", f"{what} is {describe(node)}", node.place, "expected a mapping")
+    return None
+
+
+def as_text(node: Node, what: str, findings: Findings, hint: str = "expected text") -> str | None:
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        return node.value
+    quote = f"; quote it: '{node.text}'" if isinstance(node, Scalar) and node.text else ""
+    findings.add("E101", f"{what} is {describe(node)}", node.place, hint + quote)
+    return None
+
+
+def as_flag(node: Node | None, what: str, findings: Findings) -> bool:
+    if node is None:
+        return False
+    if isinstance(node, Scalar) and isinstance(node.value, bool):
+        return node.value
+    findings.add("E101", f"{what} is {describe(node)}", node.place, "expected true or false")
+    return False
+
+
+def as_word(node: Node, what: str, words: Collection[str], findings: Findings, code: str = "E105") -> str | None:
+    """Read one of a few words, letter case ignored."""
+    known = ", ".join(words)
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        if node.value.lower() in words:
+            return node.value.lower()
+        hint = f"expected {known}{did_you_mean(node.value, words)}"
+        findings.add(code, f"unknown {what} '{node.value}'", node.place, hint)
+    else:
+        findings.add(code, f"{what} is {describe(node)}", node.place, f"expected {known}")
+    return None
+
+
+def texts(node: Node, what: str, findings: Findings) -> list[tuple[str, Scalar]]:
+    """Read a text, a list of texts, or the keys of a mapping (which Ceilometer takes for a list)."""
+    if isinstance(node, Sequence):
+        items: list[Node] = node.items
+    elif isinstance(node, Mapping):
+        items = [key for key, _ in node.entries().values()]
+    else:
+        items = [node]
+    found = []
+    for item in items:
+        text = as_text(item, what, findings, "expected text or a list of texts")
+        if text is not None and isinstance(item, Scalar):
+            found.append((text, item))
+    return found
+
+
+def known_keys(mapping: Mapping, what: str, known: Collection[str], findings: Findings) -> None:
+    """Warn of keys that nothing reads."""
+    for value, (key, _) in mapping.entries().items():
+        if value not in known:
+            hint = f"known keys are {', '.join(known)}{did_you_mean(str(value), known)}"
+            findings.add("W101", f"unknown key {key.text!r} in {what}", key.place, hint)
+
+
+def named_entries(mapping: Mapping, what: str, findings: Findings) -> Iterator[tuple[str, Scalar, Node]]:
+    """Yield (name, key, value) of a mapping whose keys are names."""
+    for value, (key, node) in mapping.entries().items():
+        if isinstance(value, str):
+            yield value, key, node
+        else:
+            findings.add("E103", f"the name of {what} is {describe(key)}", key.place, f"quote it: '{key.text}'")
+
+
+def required(mapping: Mapping, key: str, what: str, findings: Findings, example: str) -> Any:
+    """Return the node of *key*, or None after saying that it is missing."""
+    node = mapping.get(key)
+    if node is None:
+        findings.add("E102", f"{what} has no `{key}`", mapping.place, f"add {example}")
+    return node

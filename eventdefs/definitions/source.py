@@ -1,0 +1,338 @@
+"""YAML text to plain nodes that know where they stand.
+
+The only module that knows YAML. PyYAML's parser gives the events (libyaml where it is there), and this builds
+nodes of them without recursion: depth and size are bounded, aliases share one node and are never copied, and a
+merge of merges is resolved once. Scalars are what PyYAML's safe loader makes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from yaml.constructor import ConstructorError, SafeConstructor
+from yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+from yaml.resolver import Resolver
+
+from eventdefs.definitions.findings import Findings
+from eventdefs.types import Place
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_DEPTH = 50
+MAX_NODES = 2_000_000
+MAX_VALUE_NODES = 100_000
+"""How many nodes one free-form value (a plugin's parameters) may unfold to, aliases counted each time."""
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Node:
+    """A piece of a YAML file: where it stands and what it holds."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+
+class Scalar(Node):
+    """A text, number, truth value, date or null; `text` is how it is written."""
+
+    __slots__ = ("text", "value")
+
+    def __init__(self, place: Place, text: str, value: Any) -> None:
+        super().__init__(place)
+        self.text = text
+        self.value = value
+
+
+class Sequence(Node):
+    __slots__ = ("items",)
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.items: list[Node] = []
+
+
+class Mapping(Node):
+    """Keys and values. `pairs` is as written; `entries()` has merges resolved and the last of equal keys."""
+
+    __slots__ = ("_entries", "pairs")
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.pairs: list[tuple[Node, Node]] = []
+        self._entries: dict[Any, tuple[Scalar, Node]] | None = None
+
+    def entries(self) -> dict[Any, tuple[Scalar, Node]]:
+        """Return key value -> (key, value) in the order that counts: what is merged first, then what is written."""
+        if self._entries is None:
+            self._entries = {}  # A mapping that merges itself finds itself empty.
+            merged: dict[Any, tuple[Scalar, Node]] = {}
+            written: list[tuple[Scalar, Node]] = []
+            for key, value in self.pairs:
+                if isinstance(key, Scalar) and key.value is MERGE:
+                    # In a list of merges the first wins, so that the later ones are laid down first.
+                    sources = reversed(value.items) if isinstance(value, Sequence) else [value]
+                    for source in sources:
+                        if isinstance(source, Mapping):
+                            _lay(merged, source.entries().values())
+                elif isinstance(key, Scalar):
+                    written.append((key, value))
+            _lay(merged, written)
+            self._entries = merged
+        return self._entries
+
+    def get(self, key: str) -> Node | None:
+        found = self.entries().get(key)
+        return None if found is None else found[1]
+
+    def key(self, key: str) -> Node:
+        """Return the node of the key itself, for its place."""
+        return self.entries()[key][0]
+
+
+def _lay(entries: dict[Any, tuple[Scalar, Node]], pairs: Any) -> None:
+    for key, value in pairs:
+        entries[key.value] = (key, value)
+
+
+class _Merge:
+    def __repr__(self) -> str:
+        return "<<"
+
+
+MERGE = _Merge()
+
+
+def parse_yaml(text: str, file: str, findings: Findings) -> Node | None:
+    """Read *text* as one YAML document; None where it is none, which *findings* then says."""
+    findings.add_file(file, text)
+    if len(text) > MAX_BYTES:
+        findings.add("E003", f"{len(text):,} characters", Place(file), f"at most {MAX_BYTES:,} are read")
+        return None
+    builder = _Builder(file, findings)
+    try:
+        return builder.build(yaml.parse(text.removeprefix("\ufeff"), Loader=_Loader))
+    except _TooMuch as error:
+        findings.add("E003", str(error), error.place)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+        found = ", ".join(part for part in (error.problem, error.context) if part)
+        findings.add("E001", f"not YAML: {found}", place, _yaml_hint(text, place))
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
+        character = error.character if isinstance(error.character, int) else ord(error.character[:1] or "\0")
+        findings.add(
+            "E001", f"not YAML: the character U+{character:04X} is not allowed", Place(file, line, column), "remove it"
+        )
+    except yaml.YAMLError as error:
+        findings.add("E001", f"not YAML: {error}", Place(file))
+    return None
+
+
+def _yaml_hint(text: str, place: Place) -> str:
+    lines = text.split("\n")
+    if 0 < place.line <= len(lines) and "\t" in lines[place.line - 1]:
+        return "indent with blanks, not with tabs"
+    return ""
+
+
+class _TooMuch(Exception):
+    def __init__(self, message: str, place: Place) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class _Builder:
+    """Builds nodes from the parser's events."""
+
+    def __init__(self, file: str, findings: Findings) -> None:
+        self._file = file
+        self._findings = findings
+        self._anchors: dict[str, Node] = {}
+        self._scalars = _Scalars()
+        self._laid = 0
+
+    def build(self, events: Iterator[Event]) -> Node | None:
+        root: Node | None = None
+        open_nodes: list[Sequence | Mapping] = []
+        keys: list[Node | None] = []  # for each open mapping: the key that waits for its value
+        documents = 0
+        nodes = 0
+        for event in events:
+            if isinstance(event, (SequenceEndEvent, MappingEndEvent)):
+                done = open_nodes.pop()
+                keys.pop()
+                if isinstance(done, Mapping):
+                    self._check_keys(done)
+                continue
+            if isinstance(event, DocumentEndEvent):
+                documents += 1
+                continue
+            node = self._node(event)
+            if node is None:
+                continue
+            if documents:
+                self._findings.add("E001", "a second YAML document", node.place, "one document a file; remove the ---")
+                return None
+            nodes += 1
+            if nodes > MAX_NODES or len(open_nodes) >= MAX_DEPTH:
+                raise _TooMuch(
+                    f"more than {MAX_NODES:,} nodes" if nodes > MAX_NODES else f"nested deeper than {MAX_DEPTH} levels",
+                    node.place,
+                )
+            if not open_nodes:
+                root = node
+            elif isinstance(parent := open_nodes[-1], Sequence):
+                parent.items.append(node)
+            elif (key := keys[-1]) is None:
+                keys[-1] = node
+            else:
+                parent.pairs.append((key, node))
+                keys[-1] = None
+            if isinstance(event, (SequenceStartEvent, MappingStartEvent)):
+                assert isinstance(node, (Sequence, Mapping))
+                open_nodes.append(node)
+                keys.append(None)
+        return root or Scalar(Place(self._file), "", None)
+
+    def _node(self, event: Event) -> Node | None:
+        """Return the node that *event* begins; None for events that begin none."""
+        place = self._place(event)
+        node: Node
+        if isinstance(event, ScalarEvent):
+            node = self._scalar(event, place)
+        elif isinstance(event, AliasEvent):
+            known = self._anchors.get(str(event.anchor))
+            if known is None:
+                known_anchors = ", ".join(sorted(self._anchors)) or "none"
+                self._findings.add(
+                    "E001", f"undefined alias *{event.anchor}", place, f"anchors before this line: {known_anchors}"
+                )
+                return Scalar(place, "", None)
+            return known
+        elif isinstance(event, SequenceStartEvent):
+            node = Sequence(place)
+        elif isinstance(event, MappingStartEvent):
+            node = Mapping(place)
+        else:
+            return None
+        if not isinstance(event, ScalarEvent) and event.tag and event.tag not in _COLLECTION_TAGS:
+            self._findings.add("E004", f"the tag {event.tag} cannot be used", place, "remove it")
+        if event.anchor:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _scalar(self, event: ScalarEvent, place: Place) -> Scalar:
+        try:
+            return Scalar(place, event.value, self._scalars.value(event))
+        except (ConstructorError, ValueError, OverflowError) as error:
+            reason = error.problem if isinstance(error, ConstructorError) else error
+            code = "E004" if isinstance(error, ConstructorError) else "E101"
+            self._findings.add(code, f"{event.value[:40]!r} cannot be read: {reason}", place, "quote it if it is text")
+            return Scalar(place, event.value, event.value)
+
+    def _place(self, event: Event) -> Place:
+        start, end = event.start_mark, event.end_mark
+        if start is None:
+            return Place(self._file)
+        column = start.column + 1
+        end_column = end.column + 1 if end is not None and end.line == start.line else column + 1
+        return Place(self._file, start.line + 1, column, end_column)
+
+    def _check_keys(self, mapping: Mapping) -> None:
+        seen: dict[Any, Place] = {}
+        for key, value in mapping.pairs:
+            if not isinstance(key, Scalar):
+                self._findings.add("E101", "a key that is a list or a mapping", key.place, "expected text")
+            elif key.value is MERGE:
+                sources = value.items if isinstance(value, Sequence) else [value]
+                for source in sources:
+                    if not isinstance(source, Mapping):
+                        self._findings.add(
+                            "E005", "<< needs a mapping or a list of mappings", source.place, "write <<: *anchor"
+                        )
+            elif key.value in seen:
+                self._findings.add(
+                    "W001",
+                    f"the key {key.text!r} is also on line {seen[key.value].line}",
+                    key.place,
+                    "the last one counts",
+                )
+            else:
+                seen[key.value] = key.place
+        # Here, where every mapping that it merges is complete, so that chains of merges never recurse.
+        self._laid += len(mapping.entries())
+        if self._laid > MAX_NODES:
+            raise _TooMuch(f"merge keys that unfold to more than {MAX_NODES:,} nodes", mapping.place)
+
+
+_COLLECTION_TAGS = {"!", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
+
+
+class _Scalars:
+    """Gives scalars the value that PyYAML's safe loader gives them."""
+
+    def __init__(self) -> None:
+        self._resolver: Any = Resolver()
+        self._constructor: Any = SafeConstructor()
+        self._plain: dict[str, Any] = {}
+
+    def value(self, event: ScalarEvent) -> Any:
+        if event.tag is None and not event.implicit[0]:
+            return event.value
+        if event.tag is None or event.tag == "!":
+            known = self._plain
+            if event.value in known:
+                return known[event.value]
+            tag = self._resolver.resolve(yaml.ScalarNode, event.value, (True, False))
+            value = self._construct(tag, event)
+            known[event.value] = value
+            return value
+        return self._construct(event.tag, event)
+
+    def _construct(self, tag: str, event: ScalarEvent) -> Any:
+        if tag == "tag:yaml.org,2002:str":
+            return event.value
+        if tag == "tag:yaml.org,2002:merge":
+            return MERGE
+        node = yaml.ScalarNode(tag, event.value)
+        return self._constructor.construct_object(node, deep=True)
+
+
+def plain_value(node: Node) -> Any:
+    """Return *node* as Python values: what a YAML loader would give.
+
+    Raises:
+        ValueError: it unfolds to more than `MAX_VALUE_NODES`, or contains itself.
+    """
+    budget = [MAX_VALUE_NODES]
+    return _unfold(node, budget, ())
+
+
+def _unfold(node: Node, budget: list[int], above: tuple[Node, ...]) -> Any:
+    budget[0] -= 1
+    if budget[0] < 0:
+        raise ValueError(f"unfolds to more than {MAX_VALUE_NODES:,} values")
+    if isinstance(node, Scalar):
+        return node.value
+    if node in above:
+        raise ValueError("contains itself")
+    above = (*above, node)
+    if isinstance(node, Sequence):
+        return [_unfold(item, budget, above) for item in node.items]
+    assert isinstance(node, Mapping)
+    return {key: _unfold(value, budget, above) for key, (_, value) in node.entries().items()}

@@ -1,0 +1,125 @@
+"""Wire forms out: events, samples and periods to JSON, our own and Ceilometer's.
+
+An event in our own form is read back whole by `decode.decode_event`: `types` names the traits whose type JSON does
+not show, which are times, and floats that are not finite.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from eventdefs.times import naive_text
+from eventdefs.types import Event, Notification, Period, Problem, Sample, TraitType
+
+_write_json = msgspec.json.Encoder().encode
+
+
+def write_json(document: Any) -> bytes:
+    """Return *document* as one line of JSON; times have a zone, NaN becomes null."""
+    try:
+        return _write_json(document)
+    except UnicodeError:  # A lone surrogate, which JSON can only write escaped.
+        return json.dumps(document, ensure_ascii=True, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """Return *event* in our own form."""
+    traits: Mapping[str, Any] = event.traits
+    types = {}
+    for name, value in traits.items():
+        kind = type(value)
+        if kind is datetime:
+            types[name] = "datetime"
+        elif kind is float and not math.isfinite(value):
+            types[name] = "float"
+            traits = {**traits, name: str(value)}
+    document: dict[str, Any] = {
+        "kind": "event",
+        "message_id": event.message_id,
+        "event_type": event.event_type,
+        "generated": event.generated,
+        "tenant": event.tenant,
+        "priority": event.priority,
+        "publisher_id": event.publisher_id,
+        "traits": traits,
+    }
+    if types:
+        document["types"] = types
+    if event.raw:
+        document["raw"] = event.raw
+    return document
+
+
+def sample_document(sample: Sample) -> dict[str, Any]:
+    """Return *sample* in our own form."""
+    return {"kind": "sample", **msgspec.structs.asdict(sample)}
+
+
+def period_document(period: Period) -> dict[str, Any]:
+    """Return *period* in our own form."""
+    return {"kind": "period", **msgspec.structs.asdict(period)}
+
+
+def encode_event(event: Event) -> bytes:
+    """Return *event* in our own form, as one line of JSON."""
+    return write_json(event_document(event))
+
+
+def ceilometer_event(event: Event) -> dict[str, Any]:
+    """Return *event* as Ceilometer serialises it: times naive, traits as (name, type code, value)."""
+    return {
+        "message_id": event.message_id,
+        "event_type": event.event_type,
+        "generated": naive_text(event.generated),
+        "traits": [
+            [name, TraitType.of(value).code, naive_text(value) if isinstance(value, datetime) else value]
+            for name, value in event.traits.items()
+        ],
+        "raw": event.raw,
+    }
+
+
+def ceilometer_sample(sample: Sample, source: str = "openstack") -> dict[str, Any]:
+    """Return *sample* as Ceilometer's http and file publishers write it."""
+    return {
+        "id": sample.id,
+        "name": sample.name,
+        "type": sample.type,
+        "unit": sample.unit,
+        "volume": sample.volume,
+        "user_id": sample.user_id,
+        "user_name": None,
+        "project_id": sample.project_id,
+        "project_name": None,
+        "resource_id": sample.resource_id,
+        "timestamp": sample.timestamp.isoformat(),
+        "resource_metadata": sample.metadata,
+        "source": source,
+        "monotonic_time": None,
+    }
+
+
+def error_record(notification: Notification, problem: Problem, definition: str) -> dict[str, Any]:
+    """Return the one shape in which a problem is logged, dead-lettered and shown."""
+    return {
+        "message_id": notification.message_id,
+        "event_type": notification.event_type,
+        "definition": definition,
+        "file": problem.place.file,
+        "line": problem.place.line,
+        "kind": problem.kind,
+        "name": problem.name,
+        "path": problem.path,
+        "value": problem.value,
+        "reason": problem.reason,
+    }

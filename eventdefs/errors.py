@@ -1,0 +1,94 @@
+"""Everything that eventdefs raises.
+
+EventdefsError
+ |-- DefinitionErrors            what an operator wrote cannot be used; carries every finding at once
+ |-- InputError                  a file or stream of notifications cannot be read
+ |-- DecodeError                 bytes that are no notification; carries them and says why
+ |-- PathSyntaxError             text that is no path, with the column
+ |-- PathEvaluationError         a path that fails on a document
+ |-- PublisherURLError           a publisher's URL or options
+ `-- DeliveryError               a batch was not delivered
+      |-- RetryableDeliveryError    the same batch may be accepted later
+      `-- PermanentDeliveryError    it never will
+
+Bad data inside a notification raises nothing: it is a `Problem` beside the result (see types.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eventdefs.definitions.findings import Finding
+
+
+class EventdefsError(Exception):
+    """The root of all errors of this package."""
+
+
+class DefinitionErrors(EventdefsError):
+    """Definitions that cannot be used: every error of every file, in file order.
+
+    Attributes:
+        findings: the errors, and the warnings found on the way.
+    """
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class InputError(EventdefsError):
+    """Notifications cannot be read: the file is missing, is no gzip file, or fails half-way."""
+
+
+class DecodeError(EventdefsError):
+    """What was received is not a notification.
+
+    Attributes:
+        reason: why not.
+        data: what was received, with credentials masked where it could be read at all.
+    """
+
+    def __init__(self, reason: str, data: bytes) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.data = data
+
+
+class PathSyntaxError(EventdefsError):
+    """Text that is not a path.
+
+    Attributes:
+        reason: what is wrong.
+        column: of the character at fault, counted from 1.
+        hint: how it is written right, '' where nothing is known.
+    """
+
+    def __init__(self, reason: str, column: int, hint: str = "") -> None:
+        super().__init__(f"{reason} at column {column}")
+        self.reason = reason
+        self.column = column
+        self.hint = hint
+
+
+class PathEvaluationError(EventdefsError):
+    """A path fails on a document, for example an index below the start of a list."""
+
+
+class PublisherURLError(EventdefsError):
+    """A publisher's URL names an unknown scheme or option, or a value that the option does not take."""
+
+
+class DeliveryError(EventdefsError):
+    """A batch was not delivered."""
+
+
+class RetryableDeliveryError(DeliveryError):
+    """The same batch may be accepted later: time-out, disk full, broker away."""
+
+
+class PermanentDeliveryError(DeliveryError):
+    """The batch never will be accepted: too large, not to be serialised, refused."""

@@ -1,0 +1,105 @@
+"""Publishers send batches out of the process. What is published is values; a publisher does not know definitions.
+
+A publisher is opened by URL. Third parties add theirs as entry points of the namespace `eventdefs.publishers`, where
+ours stand too; the name of the entry point is the scheme of the URL.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import msgspec
+
+from eventdefs.errors import PublisherURLError
+from eventdefs.publishers.urls import PublisherURL, parse_url, read_options
+from eventdefs.types import Event, Period, Sample
+
+NAMESPACE = "eventdefs.publishers"
+
+_BUILTIN = {
+    "file": "eventdefs.publishers.file:FilePublisher",
+    "memory": "eventdefs.publishers.memory:MemoryPublisher",
+    "sqlite": "eventdefs.publishers.sqlite:SQLitePublisher",
+    "stdout": "eventdefs.publishers.stdout:StdoutPublisher",
+}
+
+
+class Batch:
+    """What is published together: events, samples and periods."""
+
+    __slots__ = ("events", "periods", "samples")
+
+    def __init__(
+        self, events: Sequence[Event] = (), samples: Sequence[Sample] = (), periods: Sequence[Period] = ()
+    ) -> None:
+        self.events = events
+        self.samples = samples
+        self.periods = periods
+
+    def __len__(self) -> int:
+        return len(self.events) + len(self.samples) + len(self.periods)
+
+
+class Delivered(NamedTuple):
+    """What became of a batch: `published` are in the target now, `duplicates` of them were already."""
+
+    published: int
+    duplicates: int = 0
+
+
+class Publisher(Protocol):
+    """What a publisher is: a class whose instances are made of a URL and of options of its type `Options`.
+
+    An instance that was made works; what is wrong with the URL is said before anything is opened.
+    """
+
+    Options: ClassVar[type[msgspec.Struct]]
+
+    def __init__(self, url: PublisherURL, options: Any) -> None: ...
+
+    def publish(self, batch: Batch) -> Delivered:
+        """Deliver *batch* whole.
+
+        Raises:
+            RetryableDeliveryError: the same batch may be accepted later.
+            PermanentDeliveryError: it never will.
+        """
+
+    def close(self) -> None:
+        """Deliver what waits, and let go."""
+
+
+def open_publisher(url: str) -> Publisher:
+    """Open the publisher that *url* names, for example ``sqlite:///events.db``.
+
+    Raises:
+        PublisherURLError: the scheme, the target or an option is not what the publisher takes, or cannot be opened.
+    """
+    parsed = parse_url(url)
+    publisher = _find(parsed.scheme)
+    options = read_options(parsed, publisher.Options)
+    opened: Publisher = publisher(parsed, options)
+    return opened
+
+
+def _find(scheme: str) -> Any:
+    if scheme in _BUILTIN:
+        module, _, name = _BUILTIN[scheme].partition(":")
+        return getattr(importlib.import_module(module), name)
+    found = _third_party()
+    if scheme not in found:
+        known = ", ".join(sorted({*_BUILTIN, *found}))
+        raise PublisherURLError(f"no publisher for {scheme}://, known are {known}")
+    return found[scheme]
+
+
+def _third_party() -> Mapping[str, Any]:
+    from stevedore import ExtensionManager  # 40 ms, and only a scheme that is not ours needs it
+
+    manager: Any = ExtensionManager(NAMESPACE, on_load_failure_callback=lambda *failure: None)
+    return {extension.name: extension.plugin for extension in manager}
+
+
+__all__ = ["Batch", "Delivered", "Publisher", "PublisherURL", "open_publisher"]

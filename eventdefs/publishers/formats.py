@@ -1,0 +1,50 @@
+"""The forms in which publishers write events and samples, by the name that an option has for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from eventdefs.encode import (
+    ceilometer_event,
+    ceilometer_sample,
+    event_document,
+    period_document,
+    sample_document,
+    write_json,
+)
+from eventdefs.errors import PermanentDeliveryError
+from eventdefs.publishers import Batch
+from eventdefs.types import Event, Period, Sample
+
+FormatName = Literal["native", "ceilometer"]
+
+
+class Format(NamedTuple):
+    """How each kind of value becomes a JSON document; None where a form has none for it."""
+
+    event: Callable[[Event], dict[str, Any]]
+    sample: Callable[[Sample], dict[str, Any]]
+    period: Callable[[Period], dict[str, Any]] | None
+
+
+FORMATS: dict[str, Format] = {
+    "native": Format(event_document, sample_document, period_document),
+    "ceilometer": Format(ceilometer_event, ceilometer_sample, None),
+}
+
+
+def encode_lines(form: Format, batch: Batch) -> list[bytes]:
+    """Return *batch* as lines of JSON, without the line ends.
+
+    Raises:
+        PermanentDeliveryError: a value cannot be written as JSON.
+    """
+    try:
+        lines = [write_json(form.event(event)) for event in batch.events]
+        lines += [write_json(form.sample(sample)) for sample in batch.samples]
+        if form.period is not None:
+            lines += [write_json(form.period(period)) for period in batch.periods]
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise PermanentDeliveryError(f"cannot be written as JSON: {error}") from error
+    return lines

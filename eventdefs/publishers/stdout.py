@@ -1,0 +1,82 @@
+"""`stdout://` writes lines of JSON, or a table for reading."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from eventdefs.publishers import Batch, Delivered, PublisherURL
+from eventdefs.publishers.formats import FORMATS, encode_lines
+from eventdefs.types import Event, Period, Sample
+
+
+class StdoutOptions(msgspec.Struct, frozen=True):
+    """Options of `stdout://`.
+
+    Attributes:
+        format: `native` and `ceilometer` are lines of JSON, `table` is for people.
+    """
+
+    format: Literal["native", "ceilometer", "table"] = "native"
+
+
+class StdoutPublisher:
+    """Writes to the standard output of the process."""
+
+    Options: ClassVar[type[msgspec.Struct]] = StdoutOptions
+
+    def __init__(self, url: PublisherURL, options: StdoutOptions) -> None:
+        self._form = FORMATS.get(options.format)
+
+    def publish(self, batch: Batch) -> Delivered:
+        out = sys.stdout.buffer
+        if self._form is None:
+            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+            for line in _table(batch):
+                shown = line if not width or len(line) <= width else line[: width - 1] + "…"
+                out.write(shown.encode("utf-8", "backslashreplace") + b"\n")
+        else:
+            out.write(b"".join([line + b"\n" for line in encode_lines(self._form, batch)]))
+        out.flush()
+        return Delivered(len(batch))
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+
+def _table(batch: Batch) -> Iterator[str]:
+    """Yield the lines of a batch: when, what, whose, and then what it says."""
+    rows: list[tuple[datetime, str]] = [(event.generated, _event(event)) for event in batch.events]
+    rows += [(sample.timestamp, _sample(sample)) for sample in batch.samples]
+    rows += [(period.timestamp, _period(period)) for period in batch.periods]
+    for time, text in sorted(rows, key=lambda row: row[0]):
+        yield _one_line(f"{time:%Y-%m-%d %H:%M:%S}  {text}")
+
+
+def _event(event: Event) -> str:
+    traits = " ".join(f"{name}={_value(value)}" for name, value in event.traits.items())
+    return f"event   {event.event_type:32}  {(event.tenant or '-')[:8]:8}  {traits}"
+
+
+def _sample(sample: Sample) -> str:
+    amount = f"{_value(sample.volume)} {sample.unit}"
+    return f"sample  {sample.name:32}  {str(sample.project_id or '-')[:8]:8}  {amount} of {sample.resource_id}"
+
+
+def _period(period: Period) -> str:
+    span = f"{_value(period.begin)} to {_value(period.end)}"
+    return f"period  {period.meter:32}  {(period.project_id or '-')[:8]:8}  {span} of {period.resource_id}"
+
+
+def _value(value: Any) -> str:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
+
+
+def _one_line(text: str) -> str:
+    """Escape what a terminal would obey or break lines at: payloads are somebody else's text."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

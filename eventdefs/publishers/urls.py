@@ -1,0 +1,70 @@
+"""The URLs of publishers: scheme, target, options. An unknown option is an error; secrets are never shown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from eventdefs.errors import PublisherURLError
+from eventdefs.hints import did_you_mean
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class PublisherURL(NamedTuple):
+    """A URL in its parts.
+
+    Attributes:
+        text: as it may be shown: without user and password, and without options.
+        target: what stands between ``://`` and the options, undecoded.
+        options: names and values as written.
+    """
+
+    scheme: str
+    target: str
+    options: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        return f"{self.scheme}://{self.target.rpartition('@')[2]}"
+
+
+def parse_url(url: str) -> PublisherURL:
+    """Read *url*.
+
+    Raises:
+        PublisherURLError: it has no scheme, or an option is written twice.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or not scheme.isascii() or not scheme:
+        raise PublisherURLError(f"{url.partition('?')[0]!r} is no URL of a publisher, as sqlite:///events.db is")
+    try:
+        split = urlsplit(f"x://{rest}")
+        pairs = parse_qsl(split.query, keep_blank_values=True, strict_parsing=bool(split.query))
+    except ValueError as error:
+        raise PublisherURLError(f"{scheme}://...: {error}") from None
+    options = dict(pairs)
+    if len(options) != len(pairs):
+        twice = next(name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1)
+        raise PublisherURLError(f"{scheme}://...: the option {twice} is written twice")
+    return PublisherURL(scheme.lower(), rest.partition("?")[0], options)
+
+
+def read_options(url: PublisherURL, options: type[T]) -> T:
+    """Return the options of *url* as *options* declares them.
+
+    Raises:
+        PublisherURLError: an option is unknown or has a value it does not take.
+    """
+    known = [field.encode_name for field in msgspec.structs.fields(options)]
+    for name in url.options:
+        if name not in known:
+            raise PublisherURLError(
+                f"{url.text}: unknown option {name!r}{did_you_mean(name, known)}, known are {', '.join(known) or 'none'}"
+            )
+    try:
+        return msgspec.convert(url.options, options, strict=False)
+    except msgspec.ValidationError as error:
+        raise PublisherURLError(f"{url.text}: {error}") from None

@@ -1,0 +1,218 @@
+"""What flows through eventdefs: small values that do not change.
+
+Nothing in this module reads a clock, a file or the environment. Every datetime is aware and in UTC.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from eventdefs.times import parse_time
+
+TraitValue = str | int | float | datetime
+
+
+class Place(NamedTuple):
+    """Where something stands that an operator wrote. Lines and columns count from 1; 0 means the file as a whole."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    end_column: int = 0
+
+    def __str__(self) -> str:
+        return ":".join([self.file, *(str(number) for number in (self.line, self.column) if number)])
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """A message received, its envelope opened.
+
+    Attributes:
+        message_id: the sender's id of the message; an event keeps it.
+        event_type: for example ``compute.instance.create.end``.
+        publisher_id: who sent it, ``service.host`` by custom; None where the sender left it out.
+        priority: in lower case, ``info`` unless the sender said otherwise.
+        timestamp: when it was sent.
+        body: the mapping that paths see: ``ctxt``, ``publisher_id``, ``event_type``, ``payload``,
+            ``metadata`` (``message_id`` and ``timestamp`` as received) and ``priority``.
+    """
+
+    message_id: str
+    event_type: str
+    publisher_id: str | None
+    priority: str
+    timestamp: datetime
+    body: Mapping[str, Any]
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A converted notification.
+
+    Attributes:
+        message_id: the notification's; an event is unique by (tenant, message_id).
+        event_type: the notification's.
+        generated: when the notification was sent.
+        traits: typed values by name, in the order of the definition. A trait's type is its Python type.
+        raw: the notification's body where ``store_raw`` asks for it, else empty.
+        tenant: the project that owns what the event is about, None where nobody does.
+        priority: the notification's, in lower case.
+        publisher_id: the notification's.
+    """
+
+    message_id: str
+    event_type: str
+    generated: datetime
+    traits: dict[str, TraitValue]
+    raw: Mapping[str, Any] = {}
+    tenant: str | None = None
+    priority: str = "info"
+    publisher_id: str | None = None
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One measurement derived from a notification.
+
+    Attributes:
+        name: the meter.
+        type: ``gauge``, ``delta`` or ``cumulative``.
+        unit: as the definition says, for example ``GB``.
+        volume: a finite number.
+        resource_id, project_id, user_id: None where the notification does not say.
+        timestamp: when it was measured.
+        metadata: what the definition keeps about the resource.
+        id: the same for the same notification, meter and resource, however often it is derived.
+    """
+
+    name: str
+    type: str
+    unit: str
+    volume: int | float
+    resource_id: str | None
+    project_id: str | None
+    user_id: str | None
+    timestamp: datetime
+    metadata: Mapping[str, Any]
+    id: str
+
+
+class Period(msgspec.Struct, frozen=True):
+    """A claim that something ran from `begin` to `end`, to be counted once however often it is repeated.
+
+    Attributes:
+        meter, unit: what is counted.
+        resource_id: what ran.
+        begin, end: the half-open interval that is claimed.
+        not_before: nothing before it counts (when the resource was created or launched), None without a bound.
+        timestamp: of the notification; nothing after it can have been observed.
+        dimensions: what splits the usage, for example the flavour.
+        message_id: the notification that claims.
+        id: the same for the same notification, meter and resource.
+    """
+
+    meter: str
+    unit: str
+    resource_id: str
+    project_id: str | None
+    user_id: str | None
+    begin: datetime
+    end: datetime
+    not_before: datetime | None
+    timestamp: datetime
+    dimensions: Mapping[str, str]
+    message_id: str
+    id: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What could not be read of a notification. A value: it travels beside the result.
+
+    Attributes:
+        kind: of what it is: a trait, a sample or a period.
+        name: the trait, or the meter and its attribute (``volume.size.volume``).
+        path: the path whose value it is about, '' where there is none.
+        value: an excerpt of what was found, '' for nothing.
+        reason: what is wrong, in words.
+        place: where the definition stands.
+    """
+
+    kind: Literal["trait", "sample", "period"]
+    name: str
+    path: str
+    value: str
+    reason: str
+    place: Place
+
+
+class DefinitionRef(msgspec.Struct, frozen=True):
+    """Names the event definition that applied: its patterns as written and its place."""
+
+    patterns: tuple[str, ...]
+    place: Place
+    description: str = ""
+    implicit: bool = False
+    """True for the catch-all that is added where no definition is one."""
+
+    def __str__(self) -> str:
+        return " ".join(self.patterns)
+
+
+class Conversion(msgspec.Struct, frozen=True):
+    """All that definitions make of one notification.
+
+    Attributes:
+        event: None where no definition applies, the priority is not wanted, or the notification was rejected.
+        samples, periods: in the order of the definitions.
+        problems: what could not be read.
+        definition: the event definition that applied, None without one.
+        rejected: a required trait was missing or one with ``on_error: reject`` failed: neither event nor samples.
+    """
+
+    event: Event | None = None
+    samples: tuple[Sample, ...] = ()
+    periods: tuple[Period, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    definition: DefinitionRef | None = None
+    rejected: bool = False
+
+    @property
+    def unmatched(self) -> bool:
+        """Whether no definition that somebody wrote applied to the event type."""
+        return self.definition is None or self.definition.implicit
+
+
+def to_text(value: Any) -> str:
+    """Return *value* as the text that a trait keeps."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+class TraitType(enum.Enum):
+    """The types of traits: the word in YAML, the code in Ceilometer's formats, the Python type, the coercion.
+
+    A coercion raises ValueError, TypeError or OverflowError for what it cannot read.
+    """
+
+    TEXT = ("text", 1, str, to_text)
+    INT = ("int", 2, int, int)
+    FLOAT = ("float", 3, float, float)
+    DATETIME = ("datetime", 4, datetime, parse_time)
+
+    def __init__(self, word: str, code: int, python: type, coerce: Callable[[Any], TraitValue]) -> None:
+        self.word = word
+        self.code = code
+        self.python = python
+        self.coerce = coerce
+
+    @classmethod
+    def of(cls, value: TraitValue) -> TraitType:
+        """Return the type that *value* has."""
+        return _TYPE_OF[type(value)]
+
+
+_TYPE_OF = {row.python: row for row in TraitType}
+TRAIT_TYPES = {row.word: row for row in TraitType}
+SAMPLE_TYPES = ("gauge", "delta", "cumulative")
