@@ -20,15 +20,19 @@ from eventdefs.errors import DecodeError
 from eventdefs.times import parse_time
 from eventdefs.types import TRAIT_TYPES, Event, Notification
 
-SECRETS = frozenset(
-    ("auth_token", "auth_token_info", "aws_creds", "password", "service_catalog", "service_token", "user_auth_token")
+SECRETS = (
+    "auth_token",
+    "auth_token_info",
+    "aws_creds",
+    "password",
+    "service_catalog",
+    "service_token",
+    "user_auth_token",
 )
 """Keys of a context that are never kept. Old clouds send them; oslo.messaging leaves them out since 14.7.0."""
 
 _CONTEXT = "_context_"
-_MASK = re.compile(
-    rb"""((?:%s)\\*["']?\s*:\s*)(\\*["'])((?:[^"'\\]|\\(?!["']))*)""" % "|".join(sorted(SECRETS)).encode()
-)
+_MASK = re.compile(rb"""((?:%s)\\*["']?\s*:\s*)(\\*["'])((?:[^"'\\]|\\(?!["']))*)""" % "|".join(SECRETS).encode())
 
 _read_json = msgspec.json.Decoder().decode
 
@@ -39,12 +43,17 @@ def decode_notification(data: bytes | str | Mapping[str, Any]) -> Notification:
     >>> decode_notification('''{"message_id": "m-1", "event_type": "volume.create.end", "priority": "INFO",
     ...     "publisher_id": "volume.host-1", "timestamp": "2026-08-01 01:02:03.000004",
     ...     "payload": {"size": 4}, "_context_project_id": "p-1"}''').body["ctxt"]
-    {'project_id': 'p-1'}
+    {'project_id': 'p-1', 'client_timeout': None}
 
     Raises:
         DecodeError: it is no notification; the error says why and keeps the bytes, credentials masked.
     """
-    document = read_json(data) if isinstance(data, (bytes, str)) else dict(data)
+    if isinstance(data, (bytes, str)):
+        document = read_json(data)
+    else:
+        document = dict(data)
+        if isinstance(document.get("ctxt"), Mapping):  # which secrets are taken out of, and which is not ours
+            document["ctxt"] = dict(document["ctxt"])
     try:
         return _notification(document)
     except _NotOne as why:
@@ -100,49 +109,71 @@ class _NotOne(Exception):
 
 
 def _notification(document: Any) -> Notification:
+    """Return the notification that *document* is, which becomes part of it."""
     if not isinstance(document, dict):
         kind = {list: "an array", str: "a text", type(None): "null"}.get(type(document), "a number or truth value")
         raise _NotOne(f"{kind}, expected a JSON object")
-    if "oslo.message" in document or "oslo.version" in document:
-        return _oslo(document)
-    if "specversion" in document:
-        return _cloud_event(document)
     get = document.get
+    event_type = get("event_type")
+    if event_type is None:
+        if "oslo.message" in document or "oslo.version" in document:
+            return _notification(_oslo_message(document))
+        if "specversion" in document:
+            return _notification(_cloud_event_body(document))
     metadata = get("metadata")
+    ctxt = get("ctxt")
     if isinstance(metadata, dict):
-        ctxt = get("ctxt")
         message_id, sent = metadata.get("message_id"), metadata.get("timestamp")
     else:
-        ctxt = get("ctxt")
         if ctxt is None:
             ctxt = {key[len(_CONTEXT) :]: value for key, value in document.items() if key.startswith(_CONTEXT)}
+            ctxt["client_timeout"] = get("_timeout")  # as oslo.messaging's driver hands it on
         message_id, sent = get("message_id"), get("timestamp")
         metadata = {"message_id": message_id, "timestamp": sent}
-    return _build(
-        message_id,
-        get("event_type"),
-        get("publisher_id"),
-        get("priority", "info"),
-        sent,
-        ctxt,
-        get("payload"),
-        metadata,
-    )
+    if isinstance(ctxt, dict):
+        for key in SECRETS:
+            if key in ctxt:
+                del ctxt[key]
+    priority = get("priority", "info")
+    if type(event_type) is not str or type(priority) is not str:
+        raise _NotOne(_lacks("priority", priority) if type(event_type) is str else _lacks("event_type", event_type))
+    if type(message_id) is not str or not message_id:
+        if type(message_id) is not int:
+            raise _NotOne(_lacks("message_id", message_id))
+        message_id = str(message_id)
+    publisher_id = get("publisher_id")
+    if publisher_id is not None and type(publisher_id) is not str:
+        publisher_id = str(publisher_id)
+    try:
+        timestamp = parse_time(sent)
+    except ValueError as error:
+        raise _NotOne(f"timestamp {sent!r:.60}: {error}" if type(sent) is str else _lacks("timestamp", sent)) from None
+    priority = priority.lower()
+    body = {
+        "ctxt": ctxt,
+        "publisher_id": publisher_id,
+        "event_type": event_type,
+        "payload": get("payload"),
+        "metadata": metadata,
+        "priority": priority,
+    }
+    return Notification(message_id, event_type, publisher_id, priority, timestamp, body)
 
 
-def _oslo(document: dict[str, Any]) -> Notification:
+def _oslo_message(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what oslo.messaging's envelope holds."""
     version, message = document.get("oslo.version"), document.get("oslo.message")
     if version != "2.0":
-        raise _NotOne(f"oslo.version is {version!r}, expected '2.0'")
+        raise _NotOne(f"oslo.version is {version!r:.40}, expected '2.0'")
     if not isinstance(message, str):
         raise _NotOne("oslo.message is no text")
     try:
         inner = read_json(message)
     except DecodeError as error:
         raise _NotOne(f"oslo.message is {error.reason}") from None
-    if not isinstance(inner, dict) or "oslo.message" in inner:
+    if not isinstance(inner, dict) or "oslo.message" in inner or "specversion" in inner:
         raise _NotOne("oslo.message is no notification")
-    return _notification(inner)
+    return inner
 
 
 _CLOUD_EVENT = frozenset(
@@ -150,62 +181,27 @@ _CLOUD_EVENT = frozenset(
 )
 
 
-def _cloud_event(document: dict[str, Any]) -> Notification:
+def _cloud_event_body(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a CloudEvent as the body that Ceilometer's endpoints see."""
     version = document["specversion"]
     if version != "1.0":
-        raise _NotOne(f"specversion is {version!r}, expected '1.0'")
+        raise _NotOne(f"specversion is {version!r:.40}, expected '1.0'")
     if "data_base64" in document:
         raise _NotOne("the CloudEvent carries binary data, expected JSON under `data`")
+    if not isinstance(document.get("type"), str):
+        raise _NotOne(_lacks("type", document.get("type")))
     # Extension attributes say who acted and why, as a context does.
-    ctxt = {key: value for key, value in document.items() if key not in _CLOUD_EVENT and key != "priority"}
+    ctxt = {key: value for key, value in document.items() if key not in _CLOUD_EVENT}
     if isinstance(tenant := ctxt.get("tenantid"), str):
         ctxt.setdefault("project_id", tenant)
-    message_id, sent = document.get("id"), document.get("time")
-    metadata = {"message_id": message_id, "timestamp": sent}
-    priority = document.get("priority", "info")
-    return _build(
-        message_id, document.get("type"), document.get("source"), priority, sent, ctxt, document.get("data"), metadata
-    )
-
-
-def _build(
-    message_id: Any,
-    event_type: Any,
-    publisher_id: Any,
-    priority: Any,
-    sent: Any,
-    ctxt: Any,
-    payload: Any,
-    metadata: dict[str, Any],
-) -> Notification:
-    if type(event_type) is not str:
-        raise _NotOne(_lacks("event_type", event_type))
-    if type(message_id) is not str or not message_id:
-        if type(message_id) is not int:
-            raise _NotOne(_lacks("message_id", message_id))
-        message_id = str(message_id)
-    if type(priority) is not str:
-        raise _NotOne(_lacks("priority", priority))
-    try:
-        timestamp = parse_time(sent)
-    except ValueError as error:
-        raise _NotOne(
-            _lacks("timestamp", sent) if type(sent) is not str else f"timestamp {sent!r:.60}: {error}"
-        ) from None
-    if publisher_id is not None and type(publisher_id) is not str:
-        publisher_id = str(publisher_id)
-    if isinstance(ctxt, dict) and not SECRETS.isdisjoint(ctxt):
-        ctxt = {key: value for key, value in ctxt.items() if key not in SECRETS}
-    priority = priority.lower()
-    body = {
+    return {
+        "event_type": document["type"],
+        "publisher_id": document.get("source"),
+        "priority": ctxt.pop("priority", "info"),
         "ctxt": ctxt,
-        "publisher_id": publisher_id,
-        "event_type": event_type,
-        "payload": payload,
-        "metadata": metadata,
-        "priority": priority,
+        "payload": document.get("data"),
+        "metadata": {"message_id": document.get("id"), "timestamp": document.get("time")},
     }
-    return Notification(message_id, event_type, publisher_id, priority, timestamp, body)
 
 
 def _lacks(key: str, value: Any) -> str:

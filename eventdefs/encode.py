@@ -25,39 +25,48 @@ def write_json(document: Any) -> bytes:
     try:
         return _write_json(document)
     except UnicodeError:  # A lone surrogate, which JSON can only write escaped.
-        return json.dumps(document, ensure_ascii=True, separators=(",", ":"), default=_plain).encode()
+        return json.dumps(msgspec.to_builtins(document), ensure_ascii=True, separators=(",", ":")).encode()
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
+class _EventDocument(msgspec.Struct, tag_field="kind", tag="event", omit_defaults=True):
+    """An event in our own form; what is empty is left out at the end."""
+
+    message_id: str
+    event_type: str
+    generated: datetime
+    tenant: str | None
+    priority: str
+    publisher_id: str | None
+    traits: Mapping[str, Any]
+    types: Mapping[str, str] = {}
+    raw: Mapping[str, Any] = {}
 
 
-def event_document(event: Event) -> dict[str, Any]:
-    """Return *event* in our own form."""
+_PLAIN = frozenset((str, int))
+
+
+def event_document(event: Event) -> _EventDocument:
+    """Return *event* in our own form, to be written."""
     traits: Mapping[str, Any] = event.traits
     types = {}
-    for name, value in traits.items():
-        kind = type(value)
-        if kind is datetime:
+    for name in [name for name, value in traits.items() if type(value) not in _PLAIN]:
+        value = traits[name]
+        if type(value) is datetime:
             types[name] = "datetime"
-        elif kind is float and not math.isfinite(value):
+        elif type(value) is float and not math.isfinite(value):
             types[name] = "float"
             traits = {**traits, name: str(value)}
-    document: dict[str, Any] = {
-        "kind": "event",
-        "message_id": event.message_id,
-        "event_type": event.event_type,
-        "generated": event.generated,
-        "tenant": event.tenant,
-        "priority": event.priority,
-        "publisher_id": event.publisher_id,
-        "traits": traits,
-    }
-    if types:
-        document["types"] = types
-    if event.raw:
-        document["raw"] = event.raw
-    return document
+    return _EventDocument(
+        event.message_id,
+        event.event_type,
+        event.generated,
+        event.tenant,
+        event.priority,
+        event.publisher_id,
+        traits,
+        types,
+        event.raw,
+    )
 
 
 def sample_document(sample: Sample) -> dict[str, Any]:

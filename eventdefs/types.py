@@ -82,7 +82,8 @@ class Sample(msgspec.Struct, frozen=True):
         type: ``gauge``, ``delta`` or ``cumulative``.
         unit: as the definition says, for example ``GB``.
         volume: a finite number.
-        resource_id, project_id, user_id: None where the notification does not say.
+        resource_id, project_id, user_id: as the notification has them, which is text but for odd payloads; None
+            where it does not say.
         timestamp: when it was measured.
         metadata: what the definition keeps about the resource.
         id: the same for the same notification, meter and resource, however often it is derived.
@@ -92,9 +93,9 @@ class Sample(msgspec.Struct, frozen=True):
     type: str
     unit: str
     volume: int | float
-    resource_id: str | None
-    project_id: str | None
-    user_id: str | None
+    resource_id: Any
+    project_id: Any
+    user_id: Any
     timestamp: datetime
     metadata: Mapping[str, Any]
     id: str

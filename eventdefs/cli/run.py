@@ -212,15 +212,11 @@ class Summary:
     def as_text(self, sinks: list[Sink]) -> str:
         """Return the summary for a person."""
         seconds = time.monotonic() - self._began
-        lines = [
-            f"{self.read:,} notifications: {_many(self.events, 'event')}, {_many(self.samples, 'sample')}, "
-            f"{_many(self.periods, 'period')} in {seconds:.1f} s"
-        ]
-        lines += [
-            f"{sink.name}: {sink.published:,} published"
-            + (f", {sink.duplicates:,} there already" if sink.duplicates else "")
-            for sink in sinks
-        ]
+        given = [_many(self.events, "event"), _many(self.samples, "sample"), _many(self.periods, "period")]
+        lines = [f"{_many(self.read, 'notification')}: {', '.join(given)} in {seconds:.1f} s"]
+        for sink in sinks:
+            already = f", {sink.duplicates:,} there already" if sink.duplicates else ""
+            lines.append(f"{sink.name}: {sink.published:,} published{already}")
         if self.rejected:
             lines.append(f"{self.rejected:,} rejected by their definition")
         lines += self._section("no definition for", [(name, count) for name, count in self.unmatched.most_common()])

@@ -89,6 +89,11 @@ _COERCE = {
 }
 
 
+def _keys(path: Path) -> tuple[str, ...]:
+    """Return the keys that *path* begins with, where it is keys and perhaps a split."""
+    return path.names or (path.split[0] if path.split else ())
+
+
 class _Writer:
     """Writes the function of one definition."""
 
@@ -131,34 +136,38 @@ class _Writer:
         if fields.constant is not NO_CONSTANT:
             self._lines.append(f" value = T{number}.fields.constant")
         elif fields.plugin is not None:
-            self._guarded(number, f"T{number}.fields.first(body)")
+            self._lines += [" try:", f"  value = T{number}.fields.first(body)"]
+            self._except(number)
         else:
-            for place, path in enumerate(fields.paths):
-                self._alternative(number, place, path)
+            # The first failure ends the search, so that all alternatives stand in one `try`.
+            guarded = any(path.names is None and path.split is None for path in fields.paths)
+            gets = [self._mapping(_keys(path)[:-1]) if _keys(path) else "" for path in fields.paths]
+            indent = "  " if guarded else " "
+            if guarded:
+                self._lines.append(" try:")
+            for place, (path, get) in enumerate(zip(fields.paths, gets, strict=True)):
+                if place:
+                    self._lines.append(f"{indent}if value is None:")
+                self._alternative(f"T{number}_{place}", path, get, indent + " " * bool(place))
+            if guarded:
+                self._except(number)
         self._coerce(number, trait)
         if trait.required:
             self._lines += [f" if {trait.name!r} not in traits:", f"  rejected = miss(problems, T{number})"]
 
-    def _guarded(self, number: int, expression: str, indent: str = " ") -> None:
+    def _except(self, number: int) -> None:
         self._lines += [
-            f"{indent}try: value = {expression}",
-            f"{indent}except EventdefsError as error:",
-            f"{indent} value = None",
-            f"{indent} rejected = fail(problems, T{number}, None, body, error) or rejected",
+            " except EventdefsError as error:",
+            "  value = None",
+            f"  rejected = fail(problems, T{number}, None, body, error) or rejected",
         ]
 
-    def _alternative(self, number: int, place: int, path: Path) -> None:
-        """Write how *path* is read, if no alternative before it gave a value."""
-        indent = " "
-        keys = path.names or (path.split[0] if path.split else ())
-        get = self._mapping(keys[:-1]) if keys else ""  # before the `if`, since later traits use it too
-        if place:
-            self._lines.append(" if value is None:")
-            indent = "  "
+    def _alternative(self, name: str, path: Path, get: str, indent: str) -> None:
+        """Write how *path* is read into `value`."""
         if path.names:
-            self._lines.append(f"{indent}value = {get}({keys[-1]!r})")
+            self._lines.append(f"{indent}value = {get}({path.names[-1]!r})")
         elif path.split:
-            _, character, segment, count = path.split
+            keys, character, segment, count = path.split
             self._lines += [
                 f"{indent}value = {get}({keys[-1]!r})",
                 f"{indent}if type(value) is str:",
@@ -167,8 +176,8 @@ class _Writer:
                 f"{indent}else: value = None",
             ]
         else:
-            self.namespace[f"T{number}_{place}"] = path.first
-            self._guarded(number, f"T{number}_{place}(body)", indent)
+            self.namespace[name] = path.first
+            self._lines.append(f"{indent}value = {name}(body)")
 
     def _mapping(self, keys: tuple[str, ...]) -> str:
         """Write the look-up of the mapping under *keys*, once; return the name of its `get`."""
@@ -176,8 +185,8 @@ class _Writer:
             get = self._mapping(keys[:-1])
             name = f"get{len(self._mappings)}"
             self._lines += [
-                f" value = {get}({keys[-1]!r})",
-                f" {name} = value.get if isinstance(value, dict) else EMPTY.get",
+                f" under = {get}({keys[-1]!r})",
+                f" {name} = under.get if isinstance(under, dict) else EMPTY.get",
             ]
             self._mappings[keys] = name
         return self._mappings[keys]

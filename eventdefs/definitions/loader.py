@@ -16,7 +16,7 @@ from eventdefs.definitions.source import MAX_BYTES, Mapping, Scalar, Sequence, p
 from eventdefs.types import Place
 
 SHIPPED = ("event_definitions.yaml", "meters.yaml")
-SUFFIXES = (".yaml", ".yml")
+SUFFIX = ".yaml"
 
 
 def shipped_definitions() -> tuple[Path, ...]:
@@ -30,7 +30,7 @@ def shipped_definitions() -> tuple[Path, ...]:
 
 
 def load_definitions(*paths: str | os.PathLike[str], options: Options | None = None) -> Definitions:
-    """Load definition files and directories of them (``*.yaml`` and ``*.yml``, sorted); without any, the shipped ones.
+    """Load definition files and directories of them (``*.yaml``, sorted); without any, the shipped ones.
 
     A list of event definitions and a mapping with ``metric:`` are told apart by what is in the file. Among event
     definitions of several files the later ones win, among sample definitions of one name the first file does.
@@ -64,9 +64,9 @@ def parse_definitions(text: str, *, file: str = "definitions.yaml", options: Opt
 def _files(path: Path, findings: Findings) -> list[Path]:
     try:
         if path.is_dir():
-            found = sorted(entry for entry in path.iterdir() if entry.suffix in SUFFIXES and entry.is_file())
+            found = sorted(entry for entry in path.iterdir() if entry.suffix == SUFFIX and entry.is_file())
             if not found:
-                findings.add("E002", f"no {' or '.join(SUFFIXES)} file is in this directory", Place(str(path)))
+                findings.add("E002", f"no {SUFFIX} file is in this directory", Place(str(path)))
             return found
     except OSError as error:
         findings.add("E002", f"cannot be read: {error.strerror or error}", Place(str(path)))

@@ -31,7 +31,12 @@ Match = tuple[Any, str | None, Any]
 Budget = list[int]
 Find = Callable[[Match, Budget], list[Match]]
 
-NOWHERE: Match = tuple([None, None, None])  # type: ignore[assignment]
+
+class _Nowhere(tuple):  # type: ignore[type-arg]
+    """A type of its own, so that no other match is this one."""
+
+
+NOWHERE: Match = _Nowhere((None, None, None))
 """The parent of the root: a match that has no value to look at."""
 
 

@@ -117,13 +117,13 @@ class SampleParser:
         complete = lookup is not None
         for key, example in _REQUIRED.items():
             value = mapping.get(key)
-            if (value is None or _is_empty(value)) and not (key == "volume" and period is not None):
+            if (value is None or _is_empty(value, key)) and not (key == "volume" and period is not None):
                 at = value.place if value is not None else mapping.place
                 self._findings.add("E102", f"{what} has no `{key}`", at, f"add {example}")
                 complete = False
         for key in ATTRIBUTES:
             value = mapping.get(key)
-            if value is not None and not _is_empty(value):
+            if value is not None and not _is_empty(value, key):
                 read = self._fields.parse_fields(value, f"{key} of {what}", literal=key in LITERALS or key in IDS)
                 complete = complete and read is not None
                 if read is not None:
@@ -212,8 +212,8 @@ class SampleParser:
         return read
 
 
-def _is_empty(node: Node) -> bool:
-    """Tell whether Ceilometer takes *node* for missing; the number 0 is a number."""
+def _is_empty(node: Node, key: str = "") -> bool:
+    """Tell whether Ceilometer takes *node* for missing; a volume of 0 is a volume."""
     if isinstance(node, Scalar):
-        return node.value is None or node.value == "" or node.value is False
+        return not node.value and (key != "volume" or isinstance(node.value, (bool, str, type(None))))
     return not node.items if isinstance(node, Sequence) else isinstance(node, Mapping) and not node.pairs

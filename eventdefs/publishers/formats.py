@@ -23,7 +23,7 @@ FormatName = Literal["native", "ceilometer"]
 class Format(NamedTuple):
     """How each kind of value becomes a JSON document; None where a form has none for it."""
 
-    event: Callable[[Event], dict[str, Any]]
+    event: Callable[[Event], Any]
     sample: Callable[[Sample], dict[str, Any]]
     period: Callable[[Period], dict[str, Any]] | None
 

@@ -88,7 +88,7 @@ class SQLiteOptions(msgspec.Struct, frozen=True):
 
 
 class SQLitePublisher:
-    """Stores in a file: ``sqlite:///events.db`` in the current directory, ``sqlite:////var/lib/events.db`` elsewhere."""
+    """Stores in a file: ``sqlite:///events.db`` is in the current directory, ``sqlite:////var/events.db`` is not."""
 
     Options: ClassVar[type[msgspec.Struct]] = SQLiteOptions
 
@@ -186,7 +186,6 @@ def _text(value: Any) -> str | None:
 
 def _event_row(event: Event) -> tuple[Any, ...]:
     document = event_document(event)
-    types, raw = document.get("types"), document.get("raw")
     return (
         event.tenant or "",
         event.message_id,
@@ -194,9 +193,9 @@ def _event_row(event: Event) -> tuple[Any, ...]:
         _time(event.generated),
         event.priority,
         event.publisher_id,
-        _json(document["traits"]),
-        None if types is None else _json(types),
-        None if raw is None else _json(raw),
+        _json(document.traits),
+        _json(document.types) if document.types else None,
+        _json(document.raw) if document.raw else None,
     )
 
 

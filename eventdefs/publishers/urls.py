@@ -61,8 +61,9 @@ def read_options(url: PublisherURL, options: type[T]) -> T:
     known = [field.encode_name for field in msgspec.structs.fields(options)]
     for name in url.options:
         if name not in known:
+            meant = did_you_mean(name, known)
             raise PublisherURLError(
-                f"{url.text}: unknown option {name!r}{did_you_mean(name, known)}, known are {', '.join(known) or 'none'}"
+                f"{url.text}: unknown option {name!r}{meant}, known are {', '.join(known) or 'none'}"
             )
     try:
         return msgspec.convert(url.options, options, strict=False)

@@ -1,0 +1,207 @@
+"""All figures of the core: `python -m bench [NAME ...]`.
+
+Definitions and payload are Ceilometer's own where the folder with its files is there (EVENTDEFS_CONFORMANCE, else
+../shared/conformance), so that both sides do the same work; else ours, which Ceilometer reads as well.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shutil
+import sys
+import tempfile
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bench.oracle import Ceilometer
+from bench.measure import compare, seconds_of, timed
+from eventdefs.decode import decode_notification
+from eventdefs.definitions import Definitions, load_definitions, parse_definitions
+from eventdefs.encode import encode_event
+
+TOP = Path(__file__).resolve().parent.parent
+CONFORMANCE = Path(os.environ.get("EVENTDEFS_CONFORMANCE", TOP.parent / "shared" / "conformance"))
+BODY = ("ctxt", "publisher_id", "event_type", "payload", "metadata")
+
+
+class Case:
+    """What is measured: definition files of events and of samples, and a notification as Ceilometer's body in JSON."""
+
+    def __init__(self) -> None:
+        if CONFORMANCE.is_dir():
+            self.events = CONFORMANCE / "definitions" / "events-ceilometer-27.yaml"
+            self.meters = CONFORMANCE / "definitions" / "meters-ceilometer-27.yaml"
+            rows = map(json.loads, (CONFORMANCE / "corpus.jsonl").open())
+            row = next(row for row in rows if row["name"] == os.environ.get("BENCH_ROW", "notigen/compute.instance.update"))
+            body = {key: row[key] for key in BODY}
+        else:
+            self.events, self.meters = TOP / "event_definitions.yaml", TOP / "meters.yaml"
+            text = (TOP / "samples" / "nova" / "compute.instance.create.end.json").read_bytes()
+            seen = dict(decode_notification(text).body)
+            body = {key: seen[key] for key in BODY}
+        self.data = orjson.dumps(body)
+
+    def __str__(self) -> str:
+        return f"{len(self.data):,} bytes of {decode_notification(self.data).event_type}, {self.events.name}"
+
+
+@contextmanager
+def ceilometer(case: Case) -> Iterator[Ceilometer]:
+    with Ceilometer() as reference:
+        reference.ask("load", file=str(case.events))
+        reference.ask("body", json=case.data.decode())
+        yield reference
+
+
+def show(what: str, result: object, goal: str = "") -> None:
+    print(f"{what:46} {result}" + (f"   goal {goal}" if goal else ""), flush=True)
+
+
+def bench_convert(case: Case) -> None:
+    """`convert` against Ceilometer's `to_event`."""
+    notification, definitions = decode_notification(case.data), load_definitions(case.events)
+    with ceilometer(case) as reference:
+        ratio = compare(timed(lambda: definitions.convert(notification)), partial(reference.ask, "convert"))
+    show("convert / to_event", ratio, "40x")
+
+
+def bench_bytes(case: Case) -> None:
+    """JSON bytes to event bytes, against Ceilometer and against reading and writing alone."""
+    definitions = load_definitions(case.events)
+    data = case.data
+
+    def ours() -> bytes:
+        event = definitions.convert(decode_notification(data)).event
+        assert event is not None
+        return encode_event(event)
+
+    with ceilometer(case) as reference:
+        show("bytes to bytes / Ceilometer", compare(timed(ours), partial(reference.ask, "bytes")), "25x")
+    bare = compare(timed(ours), timed(lambda: orjson.dumps(orjson.loads(data))), 21)
+    show("bytes to bytes / orjson loads and dumps", f"{1 / bare.median:7.2f} times as long", "at most 2.5")
+
+
+def bench_samples(case: Case) -> None:
+    """Event and samples together, against Ceilometer doing both."""
+    definitions = load_definitions(case.events, case.meters)
+    notification = decode_notification(case.data)
+    count = len(definitions.convert(notification).samples)
+    with ceilometer(case) as reference, tempfile.TemporaryDirectory() as folder:
+        shutil.copy(case.meters, folder)
+        reference.ask("meters", folder=folder)
+        ratio = compare(timed(lambda: definitions.convert(notification)), partial(reference.ask, "samples"))
+    show(f"event and {count} samples / Ceilometer", ratio)
+
+
+def bench_load(case: Case) -> None:
+    """Loading the definition file."""
+    load_definitions(case.events)
+    with ceilometer(case) as reference:
+        ours = partial(seconds_of, lambda: load_definitions(case.events), 1)
+        ratio = compare(ours, partial(reference.ask, "load", file=str(case.events)), 5)
+    show(f"load {len(case.events.read_text().splitlines())} lines / Ceilometer", ratio, "30x")
+
+
+def bench_matching(case: Case) -> None:
+    """Converting event types never seen before: 5,000 definitions against 50."""
+
+    def many(count: int) -> Definitions:
+        kinds = ["svc{0}.resource{0}.*", "svc{0}.thing.create.end", "*.op{0}.start", "svc{0}.*.error"]
+        lines = [f"- {{event_type: '{kinds[n % 4].format(n)}', traits: {{a: payload.a}}}}" for n in range(count)]
+        return parse_definitions("\n".join(lines))
+
+    def unseen(definitions: Definitions, count: int = 2000) -> Callable[[], float]:
+        rounds = iter(range(10**9))
+
+        def measure() -> float:
+            number = next(rounds)
+            names = [f"svc{n % 60}.resource{n % 50}.new{n}x{number}" for n in range(count)]
+            names += [f"other{n}.x{number}.op{n % 50}.start" for n in range(count)]
+            return seconds_of(lambda: [definitions.find(name) for name in names], 1) / len(names)
+
+        return measure
+
+    few, lots = unseen(many(50)), unseen(many(5000))
+    ratio = compare(few, lots)
+    show("matching unseen types: 5,000 / 50 definitions", f"{ratio.median:7.2f} times as long", "flat")
+
+
+def bench_large(case: Case) -> None:
+    """A payload of 100 KB: what conversion adds to reading it."""
+    document = orjson.loads(case.data)
+    document["payload"]["more"] = {f"key_{n}": {"text": "x" * 40, "number": n, "list": [n, n]} for n in range(1200)}
+    data = orjson.dumps(document)
+    definitions = load_definitions(case.events)
+
+    def ours() -> bytes:
+        event = definitions.convert(decode_notification(data)).event
+        assert event is not None
+        return encode_event(event)
+
+    ratio = compare(timed(ours), timed(lambda: orjson.loads(data)))
+    show(f"{len(data):,} bytes / orjson loads alone", f"{1 / ratio.median:7.2f} times as long")
+
+
+def bench_memory(case: Case) -> None:
+    """Memory after a million conversions, every tenth of an event type never seen before."""
+    definitions = load_definitions(case.events)
+    notification = decode_notification(case.data)
+    body: Any = dict(notification.body)
+
+    def some(begin: int, end: int) -> None:
+        for number in range(begin, end):
+            if number % 10:
+                definitions.convert(notification)
+            else:
+                body["event_type"] = f"a.new.type.{number}"
+                definitions.convert(decode_notification(body))
+
+    some(0, 200_000)
+    gc.collect()
+    tracemalloc.start()
+    some(200_000, 300_000)
+    gc.collect()
+    early, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    some(300_000, 900_000)
+    gc.collect()
+    tracemalloc.start()
+    some(900_000, 1_000_000)
+    gc.collect()
+    late, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    show("memory kept by 100,000 conversions, late / early", f"{late / max(early, 1):7.2f} ({late:,} bytes)", "flat")
+
+
+BENCHES = {
+    "convert": bench_convert,
+    "bytes": bench_bytes,
+    "samples": bench_samples,
+    "load": bench_load,
+    "matching": bench_matching,
+    "large": bench_large,
+    "memory": bench_memory,
+}
+
+
+def main(names: list[str]) -> int:
+    unknown = set(names) - set(BENCHES)
+    if unknown:
+        sys.stderr.write(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(BENCHES)}\n")
+        return 2
+    case = Case()
+    print(case)
+    for name in names or BENCHES:
+        BENCHES[name](case)
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Every row of the conformance data: eventdefs gives what Ceilometer gave, or what a named deviation says."""
