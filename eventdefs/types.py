@@ -215,5 +215,7 @@ class TraitType(enum.Enum):
 
 
 _TYPE_OF = {row.python: row for row in TraitType}
+DEFAULT_TRAITS = ("service", "request_id", "project_id", "user_id", "tenant_id")
+"""Traits that every event has where its notification says them: who sent it, and who acted."""
 TRAIT_TYPES = {row.word: row for row in TraitType}
 SAMPLE_TYPES = ("gauge", "delta", "cumulative")

@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
         sys.stdout.flush()
+    except eventdefs.DefinitionErrors as error:
+        sys.stderr.write(f"{error}\n")
+        return COULD_NOT
     except eventdefs.EventdefsError as error:
         sys.stderr.write(f"eventdefs: {error}\n")
         return COULD_NOT

@@ -117,6 +117,8 @@ class SampleConverter(_Reader):
             problems.append(self._problem(failed))
             return
         for number, row in enumerate(rows):
+            if row["volume"] is None and not self.definition.required:
+                continue
             try:
                 samples.append(self._sample(notification, row, metadata, number))
             except _Failed as failed:

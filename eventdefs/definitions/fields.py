@@ -131,7 +131,7 @@ class FieldsParser:
         read = self._parse_paths(fields, what, plugin, False)
         if read is not None and plugin is not None and plugin_node is not None:
             needed = getattr(plugin, "fields", None)
-            if needed is not None and needed != len(read.paths) and read.paths and not _may_match_many(read.paths):
+            if needed is not None and 0 < len(read.paths) < needed and not _may_match_many(read.paths):
                 self._findings.add(
                     "W301",
                     f"the plugin of {what} needs {needed} paths and has {len(read.paths)}",

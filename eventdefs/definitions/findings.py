@@ -37,7 +37,7 @@ CODES: dict[str, str] = {
     "E203": "a path that is longer or deeper than paths may be",
     "E301": "unknown trait plugin",
     "E302": "a plugin refuses its parameters",
-    "W301": "a plugin is given the wrong number of paths",
+    "W301": "a plugin is given too few paths",
     # Samples
     "E401": "unknown sample type",
     "E402": "a period needs begin and end",

@@ -29,6 +29,7 @@ SAMPLE_KEYS = (
     "metadata",
     "user_metadata",
     "lookup",
+    "required",
     "period",
     "dimensions",
     "description",
@@ -52,6 +53,7 @@ class SampleDefinition(NamedTuple):
         fields: of each attribute that the definition writes.
         metadata, user_metadata: what is kept about the resource.
         lookup: attributes that have one value for each of several samples; () for one sample.
+        required: whether a notification without a volume is a problem, or just gives no sample.
         period: where the definition claims periods instead of giving samples.
     """
 
@@ -61,6 +63,7 @@ class SampleDefinition(NamedTuple):
     metadata: AnyMapping[str, Fields]
     user_metadata: Fields | None
     lookup: tuple[str, ...]
+    required: bool
     period: PeriodDefinition | None
     place: Place
     description: str = ""
@@ -157,6 +160,8 @@ class SampleParser:
             metadata,
             user_fields,
             lookup or (),
+            mapping.get("required") is None
+            or shapes.as_flag(mapping.get("required"), f"required of {what}", self._findings),
             claims,
             mapping.place,
             text or "",

@@ -12,7 +12,7 @@ import msgspec
 
 from eventdefs.publishers import Batch, Delivered, PublisherURL
 from eventdefs.publishers.formats import FORMATS, encode_lines
-from eventdefs.types import Event, Period, Sample
+from eventdefs.types import DEFAULT_TRAITS, Event, Period, Sample
 
 
 class StdoutOptions(msgspec.Struct, frozen=True):
@@ -59,8 +59,10 @@ def _table(batch: Batch) -> Iterator[str]:
 
 
 def _event(event: Event) -> str:
-    traits = " ".join(f"{name}={_value(value)}" for name, value in event.traits.items())
-    return f"event   {event.event_type:32}  {(event.tenant or '-')[:8]:8}  {traits}"
+    # What every event has comes last: a line is cut at the width of the terminal.
+    traits = sorted(event.traits.items(), key=lambda trait: trait[0] in DEFAULT_TRAITS)
+    text = " ".join(f"{name}={_value(value)}" for name, value in traits)
+    return f"event   {event.event_type:32}  {(event.tenant or '-')[:8]:8}  {text}"
 
 
 def _sample(sample: Sample) -> str:
