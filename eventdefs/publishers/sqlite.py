@@ -116,6 +116,8 @@ class SQLitePublisher:
         execute = self._connection.execute
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = FULL")
+        execute("PRAGMA cache_size = -65536")  # 64 MiB: ids are spread over the whole index
+        execute("PRAGMA wal_autocheckpoint = 8000")
         execute("BEGIN IMMEDIATE")
         try:
             (version,) = execute("PRAGMA user_version").fetchone()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 KEYS = ("a", "b", "c", "k", "a-b", "a.b", "where", "true", "*", "é", "")
 
+_keys = st.sampled_from(("a", "b", "c", "k"))
 _BIG = (2**31, 2**64, -(2**70), 10**400)
 _texts = st.one_of(st.sampled_from(("", "a", "b", "5", "-1", "2.5", "a.b.c", "x/y", "aab\n", "é")), st.text(max_size=4))
 scalars = st.one_of(
@@ -27,11 +28,17 @@ documents: st.SearchStrategy[Any] = st.recursive(
     ),
     max_leaves=25,
 )
+_texts_or_numbers = st.one_of(st.integers(-1, 5), st.sampled_from(("a", "aab", "a.b", "5")))
+_rows = st.lists(st.dictionaries(_keys, st.one_of(_texts_or_numbers, scalars), max_size=3), max_size=4)
 mappings = st.one_of(
-    st.dictionaries(st.sampled_from(("a", "b", "c", "k")), documents, min_size=1, max_size=4),
+    st.dictionaries(_keys, documents, min_size=1, max_size=4),
     st.fixed_dictionaries(
-        {"a": st.lists(st.dictionaries(st.sampled_from(("a", "b", "c")), scalars, max_size=3), max_size=4)},
-        optional={"b": documents, "k": st.dictionaries(st.sampled_from(KEYS), documents, max_size=4)},
+        {"a": st.one_of(_rows, _texts_or_numbers, st.lists(_texts_or_numbers, max_size=4))},
+        optional={
+            "b": st.one_of(_rows, documents),
+            "k": st.fixed_dictionaries({"a": _texts_or_numbers, "b": st.one_of(_texts_or_numbers, documents)}),
+            "a-b": scalars,
+        },
     ),
 )
 
@@ -54,7 +61,6 @@ _slice = st.one_of(
     st.just("[*]"),
     joined("[", st.one_of(st.just(""), _numbers), ":", st.one_of(st.just(""), _numbers), "]"),
 )
-_brackets = joined("[", _quoted, st.one_of(st.just(""), joined(",", _quoted)), "]")
 _splits = joined(
     "`split(",
     st.sampled_from((".", "a", ",", " ", "(")),
@@ -65,24 +71,26 @@ _splits = joined(
     ")`",
 )
 REGEXES = (
-    "a", ".", "a*", "", "^a", "b$", "[ab]+", "[^a]", "(a)(b)?", "(?i)A", "x|a", "\\\\d", "\\\\.", "a{1,2}", "a{,1}", "a{", "{",
-    "[[a]", "(?P<n>a)", "(?=a)", "\\\\bA?", "a+?", "(?:a|b)*", "[{]", "\\\\Z", "(?s).", "[a-c-]", "é", "\\\\w+", "(", "a**",
+    "a", ".", "a*", "", "^a", "b$", "[ab]+", "[^a]", "(a)(b)?", "(?i)A", "x|a", r"\\d", r"\\.", "a{1,2}", "a{,1}", "a{",
+    "{", "[[a]", "(?P<n>a)", "(?=a)", r"\\bA?", "a+?", "(?:a|b)*", "[{]", r"\\Z", "(?s).", "[a-c-]", "é", r"\\w+", "(",
+    "a**", "[[:alpha:]]",
 )  # fmt: skip
 _subs = joined(
     "`sub(/",
     st.sampled_from(REGEXES),
     "/, ",
-    st.sampled_from(("", "x", "\\\\\\\\1", "\\\\\\\\g<0>", "\\\\\\\\g<n>", "\\\\\\\\n", "[&]", "é")),
+    st.sampled_from(("", "x", r"\\1", r"\\g<0>", r"\\g<n>", r"\\n", "[&]", "é")),
     ")`",
 )
+_named = st.sampled_from(("`this`", "`parent`", "`len`", "`len`", "`sorted`"))
 _atoms = st.one_of(
     _names,
     _names,
-    _names,
     _quoted,
-    st.sampled_from(("*", "$", "@", "`this`", "`parent`", "`len`", "`sorted`", "a,b", "'a','b'")),
+    st.sampled_from(("*", "$", "@", "a,b", "'a','b'")),
     _index,
     _slice,
+    _named,
     _splits,
     _subs,
 )
@@ -95,12 +103,33 @@ _literals = st.one_of(
 _operators = st.sampled_from(("==", "=", "<=", "<", ">=", ">", "!=", "~"))
 
 
+_blank = st.sampled_from(("", " "))
+
+
+def _tests(target: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    test = st.one_of(target, joined(target, _blank, _operators, _blank, _literals))
+    return st.one_of(test, test, joined(test, " & ", test), joined("(", test, ")"))
+
+
+def _sorts(target: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    sort = joined(st.sampled_from(("/", "\\")), target)
+    return st.one_of(sort, joined(sort, ",", sort))
+
+
+_step = st.one_of(
+    joined(".", _keys),
+    joined("..", _keys),
+    joined(".", st.one_of(_named, _splits, _subs, st.just("*"))),
+    st.sampled_from(("[0]", "[*]", "[*]", "[1:]", "[-1]")),
+    joined("[?", _tests(_keys), "]"),
+    joined("[", _sorts(_keys), "]"),
+)
+_usual = st.tuples(
+    st.sampled_from(("a", "b", "k", "$.a", "$.k", "$", "*", "$..a", "@.a")), st.lists(_step, max_size=3).map("".join)
+).map("".join)
+
+
 def _longer(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    blank = st.sampled_from(("", " "))
-    test = st.one_of(inner, joined(inner, blank, _operators, blank, _literals))
-    tests = st.one_of(test, test, joined(test, " & ", test), joined("(", test, ")"))
-    sort = joined(st.sampled_from(("/", "\\")), inner)
-    sorts = st.one_of(sort, joined(sort, ",", sort))
     return st.one_of(
         joined(inner, ".", inner),
         joined(inner, ".", inner),
@@ -110,16 +139,22 @@ def _longer(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         joined(inner, " where ", inner),
         joined(inner, "&", inner),
         joined("(", inner, ")"),
-        joined(inner, st.one_of(_index, _slice, _brackets)),
-        joined(inner, "[?", tests, "]"),
-        joined(inner, "[", sorts, "]"),
-        joined(inner, blank, st.sampled_from("+-*/"), blank, inner),
+        joined(inner, _step),
+        joined(inner, _step),
+        joined(inner, st.one_of(_index, _slice, joined("[", _quoted, "]"), joined("[", _quoted, ",", _quoted, "]"))),
+        joined(inner, "[?", _tests(inner), "]"),
+        joined(inner, "[", _sorts(inner), "]"),
+        joined(inner, _blank, st.sampled_from("+-*/"), _blank, inner),
         joined(inner, " ", st.sampled_from("+-*"), " ", st.one_of(_numbers, _floats)),
         joined(st.one_of(_numbers, _floats), " ", st.sampled_from("+-*"), " ", inner),
     )
 
 
-expressions = st.recursive(_atoms, _longer, max_leaves=7)
+expressions = st.one_of(
+    _usual,
+    st.recursive(_usual, _longer, max_leaves=3),
+    st.recursive(st.one_of(_usual, _atoms, _atoms), _longer, max_leaves=6),
+)
 """Texts that are paths, nearly all of them."""
 
 _SIGNS = ".|*$@[](){},:?&=<>!~/\\+-`'\" \t\n09aeé-"

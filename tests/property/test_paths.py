@@ -6,6 +6,7 @@ import contextlib
 import io
 from typing import Any
 
+import pytest
 from hypothesis import assume, given
 from jsonpath_rw_ext import parse as library_parse
 
@@ -73,6 +74,36 @@ def test_a_path_finds_what_the_library_finds(text: str, one: Any, other: Any, an
     if path is not None:
         found = [our_find(path, document) for document in (one, other, any_document)]
         assert found == [library_find(reference, document) for document in (one, other, any_document)]
+
+
+RARE = (
+    "a.`sorted`..b",
+    "$ where a.`sorted`",
+    "l[?a.`sorted`]",
+    "$.`parent` where `sorted`",
+    "$.`parent`..a",
+    "a.(`sorted` + $.zz)",
+    "$.`parent` + $.zz",
+    "$.zz + $.`parent`",
+    "b.`split(a, 0, 99999999999999999999)`",
+    "b.`split(a, 99999999999999999999, 1)`",
+    "b[99999999999999999999]",
+    "b[-99999999999999999999]",
+    "b[-99999999999999999999:]",
+    "l[*] * 99999999999999999999",
+    "l[*].`parent`.`parent`.`parent`",
+    "l[/a, \\b]",
+    "b.`sub(/a*/, -)`",
+    "(a|b).`len`",
+    "$..*[0]",
+)
+
+
+@pytest.mark.parametrize("text", RARE)
+@pytest.mark.parametrize("document", [{"a": 1, "l": [{"a": 1}]}, {"a": "xy", "b": "aab"}, {"a": {"b": [3, 1]}, "b": 2}, 5])
+def test_a_rare_path_finds_what_the_library_finds(text: str, document: Any) -> None:
+    """What seldom comes out of the strategy holds too."""
+    assert our_find(our_path(text), document) == library_find(library_path(text), document)
 
 
 @given(near_expressions, mappings)
