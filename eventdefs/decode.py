@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -20,19 +19,15 @@ from eventdefs.errors import DecodeError
 from eventdefs.times import parse_time
 from eventdefs.types import TRAIT_TYPES, Event, Notification
 
-SECRETS = (
-    "auth_token",
-    "auth_token_info",
-    "aws_creds",
-    "password",
-    "service_catalog",
-    "service_token",
-    "user_auth_token",
+SECRETS = frozenset(
+    ("auth_token", "auth_token_info", "aws_creds", "password", "service_catalog", "service_token", "user_auth_token")
 )
 """Keys of a context that are never kept. Old clouds send them; oslo.messaging leaves them out since 14.7.0."""
 
 _CONTEXT = "_context_"
-_MASK = re.compile(rb"""((?:%s)\\*["']?\s*:\s*)(\\*["'])((?:[^"'\\]|\\(?!["']))*)""" % "|".join(SECRETS).encode())
+_MASK = re.compile(
+    rb"""((?:%s)\\*["']?\s*:\s*)(\\*["'])((?:[^"'\\]|\\(?!["']))*)""" % "|".join(sorted(SECRETS)).encode()
+)
 
 _read_json = msgspec.json.Decoder().decode
 
@@ -130,10 +125,9 @@ def _notification(document: Any) -> Notification:
             ctxt["client_timeout"] = get("_timeout")  # as oslo.messaging's driver hands it on
         message_id, sent = get("message_id"), get("timestamp")
         metadata = {"message_id": message_id, "timestamp": sent}
-    if isinstance(ctxt, dict):
-        for key in SECRETS:
-            if key in ctxt:
-                del ctxt[key]
+    if isinstance(ctxt, dict) and not SECRETS.isdisjoint(ctxt):
+        for key in SECRETS.intersection(ctxt):
+            del ctxt[key]
     priority = get("priority", "info")
     if type(event_type) is not str or type(priority) is not str:
         raise _NotOne(_lacks("priority", priority) if type(event_type) is str else _lacks("event_type", event_type))
@@ -233,16 +227,15 @@ def decode_event(data: bytes | str) -> Event:
             name: TRAIT_TYPES[types[name]].coerce(value) if name in types else value
             for name, value in document["traits"].items()
         }
-        generated: datetime = parse_time(document["generated"])
         return Event(
             document["message_id"],
             document["event_type"],
-            generated,
+            parse_time(document["generated"]),
+            document["tenant"],
+            document["priority"],
+            document["publisher_id"],
             traits,
-            document.get("raw", {}),
-            document.get("tenant"),
-            document.get("priority", "info"),
-            document.get("publisher_id"),
+            raw=document.get("raw", {}),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DecodeError(f"not an event: {type(error).__name__}: {error}", _masked(data)) from None

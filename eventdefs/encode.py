@@ -7,15 +7,13 @@ not show, which are times, and floats that are not finite.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from eventdefs.times import naive_text
-from eventdefs.types import Event, Notification, Period, Problem, Sample, TraitType
+from eventdefs.types import Event, Notification, Problem, Sample, TraitType
 
 _write_json = msgspec.json.Encoder().encode
 
@@ -28,55 +26,12 @@ def write_json(document: Any) -> bytes:
         return json.dumps(msgspec.to_builtins(document), ensure_ascii=True, separators=(",", ":")).encode()
 
 
-class _EventDocument(msgspec.Struct, tag_field="kind", tag="event", omit_defaults=True):
-    """An event in our own form; what is empty is left out at the end."""
-
-    message_id: str
-    event_type: str
-    generated: datetime
-    tenant: str | None
-    priority: str
-    publisher_id: str | None
-    traits: Mapping[str, Any]
-    types: Mapping[str, str] = {}
-    raw: Mapping[str, Any] = {}
-
-
-_PLAIN = frozenset((str, int))
-
-
-def event_document(event: Event) -> _EventDocument:
-    """Return *event* in our own form, to be written."""
-    traits: Mapping[str, Any] = event.traits
-    types = {}
-    for name in [name for name, value in traits.items() if type(value) not in _PLAIN]:
-        value = traits[name]
-        if type(value) is datetime:
-            types[name] = "datetime"
-        elif type(value) is float and not math.isfinite(value):
-            types[name] = "float"
-            traits = {**traits, name: str(value)}
-    return _EventDocument(
-        event.message_id,
-        event.event_type,
-        event.generated,
-        event.tenant,
-        event.priority,
-        event.publisher_id,
-        traits,
-        types,
-        event.raw,
-    )
-
-
-def sample_document(sample: Sample) -> dict[str, Any]:
-    """Return *sample* in our own form."""
-    return {"kind": "sample", **msgspec.structs.asdict(sample)}
-
-
-def period_document(period: Period) -> dict[str, Any]:
-    """Return *period* in our own form."""
-    return {"kind": "period", **msgspec.structs.asdict(period)}
+def event_document(event: Event) -> Event:
+    """Return *event* as it is written in our own form: floats that are not finite as text, since JSON has none."""
+    if "float" not in event.types.values():
+        return event
+    traits = event.traits | {name: str(event.traits[name]) for name, kind in event.types.items() if kind == "float"}
+    return msgspec.structs.replace(event, traits=traits)
 
 
 def encode_event(event: Event) -> bytes:

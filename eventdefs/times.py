@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-# What nearly every notification writes; datetime.fromisoformat reads it alone and in C.
-_COMMON = re.compile(r"\d{4}-\d\d-\d\d[ T](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{6})?(Z|)", re.ASCII).fullmatch
+# Every third character from the fifth, and the length, of what nearly every notification writes, as
+# 2026-08-01 01:02:03.000004; datetime.fromisoformat reads it alone and in C. (It lets some longer texts through.)
+_NAIVE = {"-- ::": 19, "--T::": 19, "-- ::.": 26, "--T::.": 26}
+_ZULU = {"-- ::Z": 20, "--T::Z": 20, "-- ::.": 27, "--T::.": 27}
+_READS_24 = sys.version_info >= (3, 13)
+"""Whether fromisoformat takes 24:00 for midnight, which is no time here."""
 
 _ISO_8601 = re.compile(
     r"""
@@ -38,12 +43,13 @@ def parse_time(text: Any) -> datetime:
         ValueError: *text* is no such time. Numbers, lower-case t and z, week dates and 24:00 are none.
     """
     if type(text) is str:
-        common = _COMMON(text)
-        if common is not None:
+        shape, length = text[4:20:3], len(text)
+        naive = _NAIVE.get(shape) == length
+        if (naive or (_ZULU.get(shape) == length and text[-1] == "Z")) and not (_READS_24 and text[11:13] == "24"):
             try:
-                return _from_iso(text if common[1] else text + "Z")
-            except ValueError as error:
-                raise ValueError(f"not a time: {error}") from None
+                return _from_iso(text + "Z" if naive else text)
+            except ValueError:
+                pass  # a rarer form after all, or none
         # One final line end is let through, as by the library.
         found = _ISO_8601(text.removesuffix("\n"))
         if found is not None:

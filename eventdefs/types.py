@@ -6,6 +6,7 @@ Nothing in this module reads a clock, a file or the environment. Every datetime 
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -50,31 +51,51 @@ class Notification(msgspec.Struct, frozen=True):
     body: Mapping[str, Any]
 
 
-class Event(msgspec.Struct, frozen=True):
+NO_TYPES: Mapping[str, str] = {}
+"""Of traits that all show their type in JSON, where that is known already. Never changed."""
+
+
+def hidden_types(traits: Mapping[str, TraitValue]) -> Mapping[str, str]:
+    """Return the type of those *traits* whose type JSON does not show: times, and floats that are not finite."""
+    return {
+        name: "datetime" if isinstance(value, datetime) else "float"
+        for name, value in traits.items()
+        if isinstance(value, datetime) or (isinstance(value, float) and not math.isfinite(value))
+    }
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="event"):
     """A converted notification.
 
     Attributes:
         message_id: the notification's; an event is unique by (tenant, message_id).
         event_type: the notification's.
         generated: when the notification was sent.
-        traits: typed values by name, in the order of the definition. A trait's type is its Python type.
-        raw: the notification's body where ``store_raw`` asks for it, else empty.
         tenant: the project that owns what the event is about, None where nobody does.
         priority: the notification's, in lower case.
         publisher_id: the notification's.
+        traits: typed values by name, in the order of the definition. A trait's type is its Python type.
+        types: the type of those traits whose type JSON does not show: times, and floats that are not finite. It
+            follows from `traits` and need not be given.
+        raw: the notification's body where ``store_raw`` asks for it, else empty.
     """
 
     message_id: str
     event_type: str
     generated: datetime
+    tenant: str | None
+    priority: str
+    publisher_id: str | None
     traits: dict[str, TraitValue]
+    types: Mapping[str, str] = {}
     raw: Mapping[str, Any] = {}
-    tenant: str | None = None
-    priority: str = "info"
-    publisher_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.types and self.types is not NO_TYPES:
+            msgspec.structs.force_setattr(self, "types", hidden_types(self.traits))
 
 
-class Sample(msgspec.Struct, frozen=True):
+class Sample(msgspec.Struct, frozen=True, tag_field="kind", tag="sample"):
     """One measurement derived from a notification.
 
     Attributes:
@@ -101,7 +122,7 @@ class Sample(msgspec.Struct, frozen=True):
     id: str
 
 
-class Period(msgspec.Struct, frozen=True):
+class Period(msgspec.Struct, frozen=True, tag_field="kind", tag="period"):
     """A claim that something ran from `begin` to `end`, to be counted once however often it is repeated.
 
     Attributes:

@@ -7,6 +7,7 @@ enter the code as `repr` only; everything else is passed in its namespace. `expl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from eventdefs.definitions.paths import Path
 from eventdefs.definitions.tenants import find_tenant
 from eventdefs.errors import EventdefsError
 from eventdefs.times import parse_time
-from eventdefs.types import Conversion, Event, Notification, Problem, TraitType, to_text
+from eventdefs.types import NO_TYPES, Conversion, Event, Notification, Problem, TraitType, to_text
 
 Convert = Callable[[Notification], Conversion]
 
@@ -76,6 +77,8 @@ _NAMESPACE: dict[str, Any] = {
     "FAILURES": (ValueError, TypeError, OverflowError, RecursionError),
     "fail": _fail,
     "find_tenant": find_tenant,
+    "isfinite": math.isfinite,
+    "NO_TYPES": NO_TYPES,
     "miss": _miss,
     "parse_time": parse_time,
     "to_text": to_text,
@@ -92,6 +95,16 @@ _COERCE = {
 def _keys(path: Path) -> tuple[str, ...]:
     """Return the keys that *path* begins with, where it is keys and perhaps a split."""
     return path.names or (path.split[0] if path.split else ())
+
+
+def _split(character: str, segment: int, count: int) -> tuple[str, ...]:
+    """Return the code that makes of the text `value` its piece, None where there are not so many."""
+    if segment == 0 and count:
+        return (f"value = value.partition({character!r})[0]",)
+    return (
+        f"value = value.split({character!r}, {count})",
+        f"value = value[{segment}] if len(value) > {segment} else None",
+    )
 
 
 class _Writer:
@@ -112,6 +125,7 @@ class _Writer:
             "  return Conversion(definition=REF)",
             " body = notification.body",
             " traits = {}",
+            " types = {}",
             " problems = []",
             " rejected = False",
         ]
@@ -122,8 +136,8 @@ class _Writer:
         self._lines += [
             " if rejected:",
             "  return Conversion(None, (), (), tuple(problems), REF, True)",
-            " event = Event(notification.message_id, notification.event_type, notification.timestamp, traits,",
-            f"  {raw}, tenant or None, priority, notification.publisher_id)",
+            " event = Event(notification.message_id, notification.event_type, notification.timestamp, tenant or None,",
+            f"  priority, notification.publisher_id, traits, types or NO_TYPES, {raw})",
             " if problems:",
             "  return Conversion(event, (), (), tuple(problems), REF)",
             " return Conversion(event, (), (), (), REF)",
@@ -170,10 +184,9 @@ class _Writer:
             keys, character, segment, count = path.split
             self._lines += [
                 f"{indent}value = {get}({keys[-1]!r})",
-                f"{indent}if type(value) is str:",
-                f"{indent} value = value.split({character!r}, {count})",
-                f"{indent} value = value[{segment}] if len(value) > {segment} else None",
-                f"{indent}else: value = None",
+                f"{indent}if type(value) is not str: value = None",
+                f"{indent}else:",
+                *(f"{indent} {line}" for line in _split(character, segment, count)),
             ]
         else:
             self.namespace[name] = path.first
@@ -199,11 +212,16 @@ class _Writer:
             self._lines.append(f" if {given}:")
         else:
             self._lines += [f" if type(value) is {exact}: {target} = value", f" elif {given}:"]
+        is_time = trait.type is TraitType.DATETIME
         self._lines += [
-            f"  try: {target} = {coerce}(value)",
+            "  try:",
+            f"   {target} = {coerce}(value)",
+            *([f"   types[{trait.name!r}] = 'datetime'"] if is_time else []),
             "  except FAILURES as error:",
             f"   rejected = fail(problems, T{number}, value, body, error) or rejected",
         ]
+        if trait.type is TraitType.FLOAT:
+            self._lines.append(f" if not isfinite(traits.get({trait.name!r}, 0.0)): types[{trait.name!r}] = 'float'")
 
     def _tenant(self) -> None:
         payload = self._mapping(("payload",))

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-from eventdefs.encode import (
-    ceilometer_event,
-    ceilometer_sample,
-    event_document,
-    period_document,
-    sample_document,
-    write_json,
-)
+from eventdefs.encode import ceilometer_event, ceilometer_sample, event_document, write_json
 from eventdefs.errors import PermanentDeliveryError
 from eventdefs.publishers import Batch
 from eventdefs.types import Event, Period, Sample
@@ -21,15 +14,19 @@ FormatName = Literal["native", "ceilometer"]
 
 
 class Format(NamedTuple):
-    """How each kind of value becomes a JSON document; None where a form has none for it."""
+    """How each kind of value becomes what is written as JSON; None where a form has none for it."""
 
     event: Callable[[Event], Any]
-    sample: Callable[[Sample], dict[str, Any]]
-    period: Callable[[Period], dict[str, Any]] | None
+    sample: Callable[[Sample], Any]
+    period: Callable[[Period], Any] | None
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 FORMATS: dict[str, Format] = {
-    "native": Format(event_document, sample_document, period_document),
+    "native": Format(event_document, _itself, _itself),
     "ceilometer": Format(ceilometer_event, ceilometer_sample, None),
 }
 
