@@ -24,13 +24,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eventdefs.bus import EventBus, Subscription
     from eventdefs.decode import decode_notification, decode_notifications
-    from eventdefs.definitions import Definitions, Finding, Options, load_definitions, parse_definitions
+    from eventdefs.definitions import Definitions, Options, load_definitions, parse_definitions
     from eventdefs.encode import encode_event
     from eventdefs.errors import (
         DecodeError,
         DefinitionErrors,
         DeliveryError,
         EventdefsError,
+        Finding,
         InputError,
         PathEvaluationError,
         PathSyntaxError,
@@ -47,13 +48,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "eventdefs.bus": ("EventBus", "Subscription"),
     "eventdefs.decode": ("decode_notification", "decode_notifications"),
-    "eventdefs.definitions": ("Definitions", "Finding", "Options", "load_definitions", "parse_definitions"),
+    "eventdefs.definitions": ("Definitions", "Options", "load_definitions", "parse_definitions"),
     "eventdefs.encode": ("encode_event",),
     "eventdefs.errors": (
         "DecodeError",
         "DefinitionErrors",
         "DeliveryError",
         "EventdefsError",
+        "Finding",
         "InputError",
         "PathEvaluationError",
         "PathSyntaxError",

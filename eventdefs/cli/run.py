@@ -18,6 +18,7 @@ from eventdefs.encode import error_record, write_json
 from eventdefs.errors import DecodeError, InputError
 from eventdefs.pipeline import Pipeline, Sink
 from eventdefs.publishers import open_publisher
+from eventdefs.publishers.urls import parse_url
 from eventdefs.types import Conversion, Notification, Place
 
 _EXAMPLES = """\
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{warning}\n")
     table = arguments.format == "text" or (arguments.format is None and sys.stdout.isatty())
     urls = arguments.to or ["stdout://?format=table" if table else "stdout://"]
-    sinks = [Sink(open_publisher(url), url.partition("?")[0]) for url in urls]
+    sinks = [Sink(open_publisher(url), parse_url(url).text) for url in urls]
     summary = Summary()
     letters = DeadLetters(arguments.dead_letters)
     progress = Progress(sys.stderr, enabled=not arguments.quiet and sys.stderr.isatty())

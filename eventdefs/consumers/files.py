@@ -105,10 +105,11 @@ def _documents(stream: BinaryIO, file: str) -> Iterator[Message]:
     documents = _split(whole, file, number)
     if documents:
         yield from documents
-    elif any(_is_json(line) for line in rest.splitlines()[:1000]):
-        # Lines, the first of which is broken; those that did not fit into the memory follow.
-        yield from _lines(io.BytesIO(whole), file, number - 1)
+    elif any(_is_json(line) for line in rest.splitlines()[:1000]):  # lines, the first of which is broken
+        yield from _lines(io.BytesIO(whole + stream.readline(MAX_MESSAGE)), file, number - 1)
         yield from _lines(stream, file, number + whole.count(b"\n"))
+    elif len(whole) > MAX_MESSAGE:
+        raise InputError(f"{file}: one document of more than {MAX_MESSAGE:,} bytes; write one notification a line")
     else:
         yield Message(whole, Place(file, number))
 

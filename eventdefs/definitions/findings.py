@@ -1,4 +1,4 @@
-"""What loading says about definitions: codes, findings with places, and how they are shown.
+"""What loading says about definitions: the codes, and the collector of findings.
 
 Every code stands once in `CODES`; docs/reference/findings.md lists them, which a test holds.
 """
@@ -6,12 +6,9 @@ Every code stands once in `CODES`; docs/reference/findings.md lists them, which 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
 
-from eventdefs.errors import DefinitionErrors
+from eventdefs.errors import DefinitionErrors, Finding
 from eventdefs.types import Place
-
-Severity = Literal["error", "warning"]
 
 CODES: dict[str, str] = {
     # YAML
@@ -43,48 +40,6 @@ CODES: dict[str, str] = {
     "E402": "a period needs begin and end",
     "W401": "two sample definitions have one name; only one of them is used",
 }
-
-
-class Finding(NamedTuple):
-    """One thing to say about a definition file.
-
-    Attributes:
-        code: a row of `CODES`; E is an error, W a warning.
-        message: what is wrong, with what was found.
-        place: where.
-        hint: what was expected, and how to put it right.
-        excerpt: the line it stands on.
-    """
-
-    code: str
-    message: str
-    place: Place
-    hint: str = ""
-    excerpt: str = ""
-
-    @property
-    def severity(self) -> Severity:
-        return "error" if self.code.startswith("E") else "warning"
-
-    def __str__(self) -> str:
-        head = f"{self.place}: {self.severity}[{self.code}]: {self.message}"
-        if not self.excerpt:
-            return f"{head}\n   = {self.hint}" if self.hint else head
-        number = str(self.place.line)
-        margin = " " * len(number)
-        start, line = _window(self.excerpt, self.place.column)
-        width = max(1, min(self.place.end_column - self.place.column, len(line) - start))
-        return f"{head}\n {margin} |\n {number} | {line}\n {margin} | {' ' * start}{'^' * width} {self.hint}".rstrip()
-
-
-def _window(line: str, column: int, width: int = 120) -> tuple[int, str]:
-    """Cut a long *line* to what stands around *column*; return where the column is in it, and the cut."""
-    line = line.replace("\t", " ")
-    start = max(0, column - 1)
-    if len(line) <= width:
-        return min(start, len(line)), line
-    left = max(0, start - width // 2)
-    return start - left, line[left : left + width]
 
 
 class Findings:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from eventdefs.definitions.converters import Convert, compile_event
 from eventdefs.definitions.derive import PeriodConverter, SampleConverter
 from eventdefs.definitions.events import EventDefinition, catch_all
-from eventdefs.definitions.findings import Finding
 from eventdefs.definitions.options import Options, lowered
 from eventdefs.definitions.patterns import PatternIndex, RegexIndex
 from eventdefs.definitions.samples import SampleDefinition
+from eventdefs.errors import Finding
 from eventdefs.types import Conversion, DefinitionRef, Event, Notification, Period, Problem, Sample
 
 MEMO = 10_000
