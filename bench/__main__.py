@@ -40,7 +40,9 @@ class Case:
             self.events = CONFORMANCE / "definitions" / "events-ceilometer-27.yaml"
             self.meters = CONFORMANCE / "definitions" / "meters-ceilometer-27.yaml"
             rows = map(json.loads, (CONFORMANCE / "corpus.jsonl").open())
-            row = next(row for row in rows if row["name"] == os.environ.get("BENCH_ROW", "notigen/compute.instance.update"))
+            row = next(
+                row for row in rows if row["name"] == os.environ.get("BENCH_ROW", "notigen/compute.instance.update")
+            )
             body = {key: row[key] for key in BODY}
         else:
             self.events, self.meters = TOP / "event_definitions.yaml", TOP / "meters.yaml"

@@ -74,7 +74,7 @@ class EventBus:
 
         With *tenant*, only for events of that tenant.
         """
-        *globs, callback = globs_and_callback
+        *globs, callback = globs_and_callback or ("",)
         texts = [glob for glob in globs if isinstance(glob, str)]
         if not callable(callback) or len(texts) != len(globs) or not texts:
             raise TypeError("subscribe takes one or more globs and then a function")

@@ -24,9 +24,21 @@ SECRETS = frozenset(
 )
 """Keys of a context that are never kept. Old clouds send them; oslo.messaging leaves them out since 14.7.0."""
 
+MAX_ID = 1_000
+"""Characters of an event type or a message_id. They are kept in memos and indexes."""
+MAX_DEPTH = 200
+"""How deep a document may nest. What is deeper cannot be walked, compared or written safely."""
+
 _CONTEXT = "_context_"
-_MASK = re.compile(
-    rb"""((?:%s)\\*["']?\s*:\s*)(\\*["'])((?:[^"'\\]|\\(?!["']))*)""" % "|".join(sorted(SECRETS)).encode()
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+# Of what cannot be read as JSON: a secret's key, and then its value: a quoted text, a list or mapping (which may end
+# anywhere, so that all that follows is masked), or a bare word.
+_SECRET_TEXT = re.compile(
+    rb"""((?:%s)(?:\\*["'])?\s*[:=]\s*)
+    (?: [bu]?"(?:[^"\\]|\\.)*"? | [bu]?'(?:[^'\\]|\\.)*'? | [bu]?\\+["'](?:(?!\\+["']).)*(?:\\+["'])?
+      | [\[{(].* | [^,\s\]})]+ )"""
+    % "|".join(sorted(SECRETS)).encode(),
+    re.DOTALL | re.VERBOSE,
 )
 
 _read_json = msgspec.json.Decoder().decode
@@ -80,23 +92,64 @@ def read_json(data: bytes | str) -> Any:
         DecodeError: it is no JSON.
     """
     try:
-        return _read_json(data)
+        document = _read_json(data)
     except (msgspec.MsgspecError, UnicodeError):
-        pass
+        try:
+            document = _read_json_slowly(data)
+        except DecodeError as error:
+            raise DecodeError(error.reason, _masked(data)) from None
     except RecursionError:
         raise DecodeError("nested too deep", _masked(data)) from None
+    if len(data) > 2 * MAX_DEPTH and _is_deep(data, document):
+        raise DecodeError(f"nested deeper than {MAX_DEPTH} levels", _masked(data))
+    return document
+
+
+def _is_deep(data: bytes | str, document: Any) -> bool:
+    """Tell whether *document*, read of *data*, nests deeper than `MAX_DEPTH`. Nearly always decided by two counts."""
+    if isinstance(data, str):
+        if data.count("[") + data.count("{") <= MAX_DEPTH:
+            return False
+        data = data.encode("utf-8", "surrogatepass")
+    elif data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return False
+    # Take away the innermost pairs until there are none; brackets in texts may be left over.
+    brackets = data.translate(None, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        fewer = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not fewer:
+            return False
+        if len(fewer) == len(brackets):
+            break
+        brackets = fewer
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _read_json_slowly(data: bytes | str) -> Any:
+    """Read with the standard library, which takes what msgspec refuses. What is no JSON is not masked yet."""
+    text = ""
     try:
         text = data if isinstance(data, str) else data.decode(json.detect_encoding(data), "surrogatepass")
         return json.loads(text.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         reason = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}" if text.strip() else "empty"
-        raise DecodeError(reason, _masked(data)) from None
     except UnicodeDecodeError as error:
-        raise DecodeError(f"not JSON: byte {error.start} is not {error.encoding}", _masked(data)) from None
+        reason = f"not JSON: byte {error.start} is not {error.encoding}"
     except RecursionError:
-        raise DecodeError("nested too deep", _masked(data)) from None
+        reason = "nested too deep"
     except ValueError:
-        raise DecodeError("a number of more than 4,300 digits", _masked(data)) from None
+        reason = "a number of more than 4,300 digits"
+    raise DecodeError(reason, b"")
 
 
 class _NotOne(Exception):
@@ -131,10 +184,14 @@ def _notification(document: Any) -> Notification:
     priority = get("priority", "info")
     if type(event_type) is not str or type(priority) is not str:
         raise _NotOne(_lacks("priority", priority) if type(event_type) is str else _lacks("event_type", event_type))
+    if len(event_type) > MAX_ID:
+        raise _NotOne(f"event_type has {len(event_type):,} characters, at most {MAX_ID:,} are read")
     if type(message_id) is not str or not message_id:
         if type(message_id) is not int:
             raise _NotOne(_lacks("message_id", message_id))
         message_id = str(message_id)
+    if len(message_id) > MAX_ID:
+        raise _NotOne(f"message_id has {len(message_id):,} characters, at most {MAX_ID:,} are read")
     publisher_id = get("publisher_id")
     if publisher_id is not None and type(publisher_id) is not str:
         publisher_id = str(publisher_id)
@@ -204,14 +261,43 @@ def _lacks(key: str, value: Any) -> str:
 
 def _masked(data: Any) -> bytes:
     """Return *data* as it came, as far as that can be told, with credentials masked."""
-    if isinstance(data, str):
-        data = data.encode("utf-8", "surrogatepass")
-    elif not isinstance(data, bytes):
+    if isinstance(data, (bytes, str)):
         try:
-            data = json.dumps(data, default=repr).encode()
-        except (ValueError, RecursionError, TypeError):
-            data = repr(type(data)).encode()
-    return _MASK.sub(rb"\1\2***", data)
+            document = _read_json_slowly(data)
+        except DecodeError:
+            text = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+            return _SECRET_TEXT.sub(rb'\1"***"', text)
+    else:
+        document = data
+    try:
+        masked, found = _mask_document(document)
+        if not found and isinstance(data, bytes):
+            return data
+        return json.dumps(masked, default=repr).encode()
+    except (ValueError, RecursionError, TypeError):
+        return repr(type(data)).encode()
+
+
+def _mask_document(value: Any) -> tuple[Any, bool]:
+    """Return *value* with what stands under a secret's key masked, and whether there was any."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") and any(secret in value for secret in SECRETS):
+        # JSON in a text, as in oslo.message.
+        masked = _masked(value).decode("utf-8", "surrogatepass")
+        return masked, masked != value
+    if isinstance(value, dict):
+        found = False
+        kept = {}
+        for key, item in value.items():
+            if isinstance(key, str) and key.removeprefix(_CONTEXT) in SECRETS:
+                kept[key], found = "***", True
+            else:
+                kept[key], inside = _mask_document(item)
+                found = found or inside
+        return kept, found
+    if isinstance(value, list):
+        pairs = [_mask_document(item) for item in value]
+        return [item for item, _ in pairs], any(inside for _, inside in pairs)
+    return value, False
 
 
 def decode_event(data: bytes | str) -> Event:

@@ -7,6 +7,7 @@ not show, which are times, and floats that are not finite.
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,15 @@ def write_json(document: Any) -> bytes:
     try:
         return _write_json(document)
     except UnicodeError:  # A lone surrogate, which JSON can only write escaped.
-        return json.dumps(msgspec.to_builtins(document), ensure_ascii=True, separators=(",", ":")).encode()
+        return json.dumps(_finite(msgspec.to_builtins(document)), ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def event_document(event: Event) -> Event:

@@ -10,6 +10,7 @@ EventdefsError
  `-- DeliveryError               a batch was not delivered
       |-- RetryableDeliveryError    the same batch may be accepted later
       `-- PermanentDeliveryError    it never will
+           `-- ReaderGoneError          whoever read our output has enough
 
 Bad data inside a notification raises nothing: it is a `Problem` beside the result (see types.py).
 """
@@ -132,3 +133,7 @@ class RetryableDeliveryError(DeliveryError):
 
 class PermanentDeliveryError(DeliveryError):
     """The batch never will be accepted: too large, not to be serialised, refused."""
+
+
+class ReaderGoneError(PermanentDeliveryError):
+    """Whoever read our output has closed it, as `head` does; no fault of anybody."""

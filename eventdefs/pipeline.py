@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from eventdefs.bus import EventBus
 from eventdefs.definitions import Definitions
-from eventdefs.errors import DeliveryError
+from eventdefs.errors import DeliveryError, PermanentDeliveryError
 from eventdefs.publishers import Batch, Publisher
 from eventdefs.types import Conversion, Event, Notification, Period, Sample
 
@@ -42,6 +42,9 @@ class Sink:
                 delivered = self.publisher.publish(batch)
             except DeliveryError as error:
                 self.error = error
+            except Exception as error:  # A third party's code may raise anything; the other sinks go on.
+                self.error = PermanentDeliveryError(f"{type(error).__name__}: {error}")
+                self.error.__cause__ = error
             else:
                 self.published += delivered.published
                 self.duplicates += delivered.duplicates
@@ -53,6 +56,8 @@ class Sink:
             self.publisher.close()
         except DeliveryError as error:
             self.error = self.error or error
+        except Exception as error:
+            self.error = self.error or PermanentDeliveryError(f"{type(error).__name__}: {error}")
 
 
 class Pipeline:
@@ -101,7 +106,7 @@ class Pipeline:
                 self._samples += conversion.samples
             if conversion.periods:
                 self._periods += conversion.periods
-            if len(self._events) + len(self._samples) >= self._batch_size:
+            if len(self._events) + len(self._samples) + len(self._periods) >= self._batch_size:
                 self._flush()
         if self._bus is not None and event is not None:
             self._bus.emit(event)

@@ -170,6 +170,21 @@ class Problem(msgspec.Struct, frozen=True):
     place: Place
 
 
+EXCERPT, REASON = 120, 300
+"""How many characters of a value and of a reason a problem quotes."""
+
+
+def excerpt(value: Any, length: int = EXCERPT) -> str:
+    """Return *value* as a problem quotes it, '' for nothing."""
+    if value is None:
+        return ""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except (ValueError, RecursionError) as error:
+        return f"<{type(value).__name__}: {error}>"
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 class DefinitionRef(msgspec.Struct, frozen=True):
     """Names the event definition that applied: its patterns as written and its place."""
 

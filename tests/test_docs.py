@@ -73,7 +73,7 @@ def test_document_shows_what_happens(document: Path, folder: Path) -> None:
         "PYTHONPATH": str(TOP),
         "PYTHONUTF8": "1",
         "COLUMNS": "120",
-        "NO_COLOR": "1",
+        "XDG_CACHE_HOME": str(folder / ".cache"),
     }
     for block in blocks(document.read_text()):
         if block.title:
@@ -108,9 +108,10 @@ def test_document_shows_what_happens(document: Path, folder: Path) -> None:
 
 def test_links_lead_somewhere() -> None:
     """Every relative link of a document names a file, and an anchor of it if it names one."""
-    broken = []
-    for document in DOCUMENTS:
-        for target in re.findall(r"\]\(([^)#\s]*)(?:#[^)\s]*)?\)", document.read_text()):
-            if target and "://" not in target and not (document.parent / target).exists():
-                broken.append(f"{document.relative_to(TOP)}: {target}")
+    broken = [
+        f"{document.relative_to(TOP)}: {target}"
+        for document in DOCUMENTS
+        for target in re.findall(r"\]\(([^)#\s]*)(?:#[^)\s]*)?\)", document.read_text())
+        if target and "://" not in target and not (document.parent / target).exists()
+    ]
     assert broken == []

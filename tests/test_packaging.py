@@ -57,7 +57,11 @@ def test_wheel_carries_the_shipped_definitions_once(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
         others = sorted(name for name in names if not name.endswith(".py"))
-        assert others == ["eventdefs/py.typed", "eventdefs/shipped/event_definitions.yaml", "eventdefs/shipped/meters.yaml"]
+        assert others == [
+            "eventdefs/py.typed",
+            "eventdefs/shipped/event_definitions.yaml",
+            "eventdefs/shipped/meters.yaml",
+        ]
         for name in ("event_definitions.yaml", "meters.yaml"):
             assert archive.read(f"eventdefs/shipped/{name}") == (TOP / name).read_bytes()
         assert all(name.startswith("eventdefs/") for name in names)

@@ -28,21 +28,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="eventdefs: %(message)s", level=logging.WARNING)
     try:
         status: int = options.run(options)
-        sys.stdout.flush()
     except eventdefs.DefinitionErrors as error:
         sys.stderr.write(f"{error}\n")
         return COULD_NOT
     except eventdefs.EventdefsError as error:
         sys.stderr.write(f"eventdefs: {error}\n")
         return COULD_NOT
-    except BrokenPipeError:
-        # Whoever read our output has enough; Python must not complain of it when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return COULD_NOT
     except KeyboardInterrupt:
         sys.stderr.write("eventdefs: interrupted\n")
         return 130
+    finally:
+        _flush()
     return status
+
+
+def _flush() -> None:
+    """Write what waits; where nobody reads it any more, let Python not complain of it at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from eventdefs.consumers.files import find_files, read_messages
 from eventdefs.decode import decode_notifications
 from eventdefs.definitions import Options, load_definitions
 from eventdefs.encode import error_record, write_json
-from eventdefs.errors import DecodeError, InputError
+from eventdefs.errors import DecodeError, InputError, ReaderGoneError, RetryableDeliveryError
 from eventdefs.pipeline import Pipeline, Sink
 from eventdefs.publishers import open_publisher
 from eventdefs.publishers.urls import parse_url
@@ -115,12 +115,12 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         written = summary.as_json(sinks) if arguments.format == "json" else summary.as_text(sinks)
         sys.stderr.write(written + "\n")
-    for sink in sinks:
-        if sink.error is not None:
-            sys.stderr.write(f"eventdefs: {sink.name}: {sink.error}; {sink.undelivered} not delivered\n")
+    failed = [sink for sink in sinks if sink.error is not None and not isinstance(sink.error, ReaderGoneError)]
+    for sink in failed:
+        sys.stderr.write(f"eventdefs: {sink.name}: {sink.error}; {sink.undelivered} not delivered\n")
     for reason in summary.unread:
         sys.stderr.write(f"eventdefs: {reason}\n")
-    if summary.unread or any(sink.error is not None for sink in sinks):
+    if summary.unread or failed:
         return cli.COULD_NOT
     return cli.FINDINGS if summary.undecodable or summary.problems else cli.FINE
 
@@ -147,6 +147,7 @@ class Summary:
         self.samples = 0
         self.periods = 0
         self.rejected = 0
+        self.unwanted: Counter[str] = Counter()
         self.unmatched: Counter[str] = Counter()
         self.problems: Counter[tuple[str, str, str, str]] = Counter()
         self.undecodable: Counter[str] = Counter()
@@ -160,6 +161,8 @@ class Summary:
         self.samples += len(conversion.samples)
         self.periods += len(conversion.periods)
         self.rejected += conversion.rejected
+        if conversion.definition is not None and conversion.event is None and not conversion.rejected:
+            self._count(self.unwanted, notification.priority)
         if conversion.unmatched:
             self._count(self.unmatched, notification.event_type)
         for problem in conversion.problems:
@@ -190,6 +193,7 @@ class Summary:
             "samples": self.samples,
             "periods": self.periods,
             "rejected": self.rejected,
+            "unwanted": dict(self.unwanted.most_common()),
             "unmatched": dict(self.unmatched.most_common()),
             "undecodable": dict(self.undecodable.most_common()),
             "problems": [
@@ -220,7 +224,8 @@ class Summary:
             lines.append(f"{sink.name}: {sink.published:,} published{already}")
         if self.rejected:
             lines.append(f"{self.rejected:,} rejected by their definition")
-        lines += self._section("no definition for", [(name, count) for name, count in self.unmatched.most_common()])
+        lines += self._section("no event for the priority", self.unwanted.most_common())
+        lines += self._section("no definition for", self.unmatched.most_common())
         lines += self._section(
             "not a notification",
             [
@@ -256,9 +261,9 @@ class DeadLetters:
 
     def __init__(self, path: str | None) -> None:
         try:
-            self._file = None if path is None else open(path, "ab")
+            self._file = None if path is None else open(path, "ab", buffering=0)
         except OSError as error:
-            raise InputError(f"--dead-letters {path}: {error.strerror}") from error
+            raise RetryableDeliveryError(f"--dead-letters {path}: {error.strerror}") from error
 
     def add(self, place: Place, notification: Notification, conversion: Conversion) -> None:
         definition = "" if conversion.definition is None else str(conversion.definition)
@@ -282,8 +287,14 @@ class DeadLetters:
         )
 
     def _write(self, record: dict[str, Any]) -> None:
-        if self._file is not None:
-            self._file.write(write_json(record) + b"\n")
+        if self._file is None:
+            return
+        try:
+            line = memoryview(write_json(record) + b"\n")
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            raise RetryableDeliveryError(f"--dead-letters {self._file.name}: {error.strerror}") from error
 
     def close(self) -> None:
         if self._file is not None:

@@ -6,20 +6,20 @@ line that is no JSON is a message as well, so that whoever decodes it can say so
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from eventdefs.decode import read_json
 from eventdefs.errors import DecodeError, InputError
 from eventdefs.types import Place
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
+CHUNK = 64 * 1024
 MAX_MESSAGE = 64 * 1024 * 1024
 """Bytes of one line or one whole document; more is no notification, and would fill the memory."""
 
@@ -72,22 +72,62 @@ def read_messages(path: str) -> Iterator[Message]:
         else:
             with Path(path).open("rb") as stream:
                 yield from _messages(stream, path)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+class _Unpacked(io.RawIOBase):
+    """What a gzip stream holds, one member after the other; where it breaks off, all that came before is there.
+
+    Attributes:
+        failure: why it ended early, '' where it did not.
+    """
+
+    def __init__(self, packed: BinaryIO) -> None:
+        self._packed = packed
+        self._member = zlib.decompressobj(wbits=31)
+        self._input = b""
+        self.failure = ""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            while not self.failure:
+                if self._member.eof:
+                    self._input = self._member.unused_data.lstrip(b"\0") or self._packed.read(CHUNK)
+                    if not self._input:
+                        return 0
+                    self._member = zlib.decompressobj(wbits=31)
+                elif not self._input:
+                    self._input = self._packed.read(CHUNK)
+                    if not self._input:
+                        self.failure = "the gzip stream ends too early"
+                        return 0
+                unpacked = self._member.decompress(self._input, len(buffer))
+                self._input = self._member.unconsumed_tail
+                if unpacked:
+                    buffer[: len(unpacked)] = unpacked
+                    return len(unpacked)
+        except zlib.error as error:
+            self.failure = f"not gzip from here on: {error}"
+        return 0
 
 
 def _messages(raw: BinaryIO, file: str) -> Iterator[Message]:
-    stream: BinaryIO = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)  # type: ignore[type-var]
-    if stream.peek(2)[:2] == b"\x1f\x8b":  # type: ignore[attr-defined]
-        with gzip.GzipFile(fileobj=stream) as unpacked:
-            yield from _documents(io.BufferedReader(unpacked), file)
-    else:
+    stream: Any = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast("Any", raw))
+    if stream.peek(2)[:2] != b"\x1f\x8b":
         yield from _documents(stream, file)
+        return
+    unpacked = _Unpacked(stream)
+    yield from _documents(io.BufferedReader(unpacked), file)
+    if unpacked.failure:
+        raise InputError(f"{file}: {unpacked.failure}")
 
 
-def _documents(stream: BinaryIO, file: str) -> Iterator[Message]:
-    number = 0
-    first = b""
+def _documents(stream: BinaryIO, file: str, number: int = 0, first: bytes = b"") -> Iterator[Message]:
+    """Yield what *stream* holds; *first* is a line that was read of it already, its number *number*."""
     while not first.strip(b" \t\r\n\xef\xbb\xbf\x00"):
         first = stream.readline(MAX_MESSAGE)
         number += 1
@@ -106,8 +146,11 @@ def _documents(stream: BinaryIO, file: str) -> Iterator[Message]:
     if documents:
         yield from documents
     elif any(_is_json(line) for line in rest.splitlines()[:1000]):  # lines, the first of which is broken
-        yield from _lines(io.BytesIO(whole + stream.readline(MAX_MESSAGE)), file, number - 1)
-        yield from _lines(stream, file, number + whole.count(b"\n"))
+        for line in io.BytesIO(whole + stream.readline(MAX_MESSAGE)):
+            if line.strip():
+                yield Message(line, Place(file, number))
+            number += 1
+        yield from _lines(stream, file, number - 1)
     elif len(whole) > MAX_MESSAGE:
         raise InputError(f"{file}: one document of more than {MAX_MESSAGE:,} bytes; write one notification a line")
     else:
@@ -115,9 +158,12 @@ def _documents(stream: BinaryIO, file: str) -> Iterator[Message]:
 
 
 def _lines(stream: BinaryIO, file: str, number: int) -> Iterator[Message]:
+    """Yield the lines that follow line *number*; where one only opens a document, documents follow."""
     while line := stream.readline(MAX_MESSAGE):
         number += 1
-        if line.strip():
+        if line.strip() in (b"{", b"["):
+            yield from _documents(stream, file, number, line)
+        elif line.strip():
             yield Message(line, Place(file, number))
 
 
@@ -137,7 +183,7 @@ def _split(whole: bytes, file: str, number: int) -> list[Message]:
         return []
     decoder = json.JSONDecoder()
     found: list[Message] = []
-    position = 0
+    position = counted = 0
     while True:
         while position < len(text) and text[position].isspace():
             position += 1
@@ -147,5 +193,7 @@ def _split(whole: bytes, file: str, number: int) -> list[Message]:
             _, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
             return []
-        found.append(Message(text[position:end].encode(), Place(file, number + text.count("\n", 0, position))))
+        number += text.count("\n", counted, position)
+        counted = position
+        found.append(Message(text[position:end].encode("utf-8", "surrogatepass"), Place(file, number)))
         position = end

@@ -17,23 +17,9 @@ from eventdefs.definitions.paths import Path
 from eventdefs.definitions.tenants import find_tenant
 from eventdefs.errors import EventdefsError
 from eventdefs.times import parse_time
-from eventdefs.types import NO_TYPES, Conversion, Event, Notification, Problem, TraitType, to_text
+from eventdefs.types import NO_TYPES, REASON, Conversion, Event, Notification, Problem, TraitType, excerpt, to_text
 
 Convert = Callable[[Notification], Conversion]
-
-EXCERPT = 120
-"""How many characters of a value a problem quotes."""
-
-
-def excerpt(value: Any) -> str:
-    """Return *value* as a problem quotes it, '' for nothing."""
-    if value is None:
-        return ""
-    try:
-        text = value if isinstance(value, str) else repr(value)
-    except (ValueError, RecursionError) as error:
-        return f"<{type(value).__name__}: {error}>"
-    return text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"
 
 
 def compile_event(definition: EventDefinition, priorities: frozenset[str], raw_priorities: frozenset[str]) -> Convert:
@@ -60,12 +46,13 @@ def _fail(problems: list[Problem], trait: TraitDefinition, value: Any, body: Any
     else:
         reason = f"not {'an' if trait.type is TraitType.INT else 'a'} {trait.type.word}: {error}"
     path = trait.fields.path_of(value, body)
-    problems.append(Problem("trait", trait.name, path, excerpt(value), reason, trait.place))
+    problems.append(Problem("trait", trait.name, path, excerpt(value), excerpt(reason, REASON), trait.place))
     return trait.rejects
 
 
 def _miss(problems: list[Problem], trait: TraitDefinition) -> bool:
-    problems.append(Problem("trait", trait.name, trait.fields.text, "", "required, and not there", trait.place))
+    if not (problems and problems[-1].name == trait.name):  # else it was there, and the problem is said already
+        problems.append(Problem("trait", trait.name, trait.fields.text, "", "required, and not there", trait.place))
     return True
 
 
@@ -228,7 +215,10 @@ class _Writer:
         self._lines.append(" tenant = None")
         for name in OWNER_TRAITS:
             if name in self._definition.written:
-                self._lines.append(f" if not tenant: tenant = traits.get({name!r})")
+                self._lines += [
+                    " if not tenant or type(tenant) is not str:",
+                    f"  tenant = traits.get({name!r})",
+                ]
         self._lines += [
             " if not tenant or type(tenant) is not str:",
             f"  tenant = {payload}('tenant_id')",

@@ -15,22 +15,27 @@ from itertools import repeat
 from typing import Any, Literal
 from uuid import UUID
 
-from eventdefs.definitions.converters import excerpt
 from eventdefs.definitions.fields import Fields
 from eventdefs.definitions.options import Options
 from eventdefs.definitions.periods import PeriodDefinition, check_span
 from eventdefs.definitions.samples import ATTRIBUTES, IDS, LITERALS, SampleDefinition
+from eventdefs.encode import write_json
 from eventdefs.errors import EventdefsError
 from eventdefs.times import parse_time
-from eventdefs.types import SAMPLE_TYPES, Notification, Period, Problem, Sample
+from eventdefs.types import REASON, SAMPLE_TYPES, Notification, Period, Problem, Sample, excerpt
 
 _NAMESPACE = UUID("5b0c6f0e-52f4-4c8e-9d0a-6f2f8f3b7a11").bytes
 """Of the ids of what is derived from notifications. It is never changed: ids would change with it."""
 
 
+FEW = 100
+MAX_METADATA = 64 * 1024 * 1024
+"""Bytes that the metadata of one definition's samples may come to, where they are the whole payload each time."""
+
+
 def derived_id(*parts: object) -> str:
     """Return the uuid5 of what something was derived from and what it is: always the same for the same."""
-    digest = bytearray(sha1(_NAMESPACE + "\n".join(map(str, parts)).encode("utf-8", "surrogatepass")).digest()[:16])
+    digest = bytearray(sha1(_NAMESPACE + write_json(parts)).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
     text = digest.hex()
@@ -75,7 +80,7 @@ class _Reader:
         fields = self.definition.fields.get(failed.attribute)
         place = fields.place if fields is not None else self.definition.place
         name = f"{self.definition.name}.{failed.attribute}"
-        return Problem(self.KIND, name, failed.path, excerpt(failed.value), str(failed), place)
+        return Problem(self.KIND, name, failed.path, excerpt(failed.value), excerpt(str(failed), REASON), place)
 
     def _read(self, attribute: str, body: Mapping[str, Any]) -> Any:
         """Return what the definition says of *attribute*, None where it says nothing or nothing is found."""
@@ -112,7 +117,7 @@ class SampleConverter(_Reader):
         """Add the samples of *notification* to *samples*, and what could not be read to *problems*."""
         try:
             rows = self._rows(notification.body) if self.definition.lookup else [self._row(notification.body)]
-            metadata = self._metadata(notification)
+            metadata = self._metadata(notification, len(rows))
         except _Failed as failed:
             problems.append(self._problem(failed))
             return
@@ -162,7 +167,7 @@ class SampleConverter(_Reader):
         values = [found if len(found) == count else repeat(found[0]) for found in columns.values()]
         return [dict(zip(columns, row, strict=False)) for row in zip(*values, range(count), strict=False)]
 
-    def _metadata(self, notification: Notification) -> dict[str, Any]:
+    def _metadata(self, notification: Notification, count: int) -> dict[str, Any]:
         body = notification.body
         kept: dict[str, Any] = {}
         for name, fields in self.definition.metadata.items():
@@ -174,6 +179,8 @@ class SampleConverter(_Reader):
         if kept:
             return kept
         payload = body.get("payload")
+        if count > FEW and len(write_json(payload)) * count > MAX_METADATA:
+            raise _Failed("metadata", f"the whole payload for each of {count:,} samples is too much; write `metadata`")
         kept = dict(payload) if isinstance(payload, dict) else {}
         kept["event_type"] = notification.event_type
         kept["host"] = notification.publisher_id
@@ -202,7 +209,9 @@ class SampleConverter(_Reader):
 
     def _sample(self, notification: Notification, row: dict[str, Any], metadata: dict[str, Any], number: int) -> Sample:
         name, kind = row["name"], row["type"]
-        if kind not in SAMPLE_TYPES:
+        if name is None or isinstance(name, (list, dict)):
+            raise _Failed("name", "no text", self._text("name"), name)
+        if not isinstance(kind, str) or kind not in SAMPLE_TYPES:
             raise _Failed("type", f"expected {', '.join(SAMPLE_TYPES)}", self._text("type"), kind)
         volume = self._volume(row["volume"])
         timestamp = self._timestamp(row["timestamp"], notification)
@@ -255,6 +264,10 @@ class SampleConverter(_Reader):
         return "" if fields is None else fields.text
 
 
+def _as_text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
 class PeriodConverter(_Reader):
     """A sample definition with `period`, ready to be run."""
 
@@ -296,7 +309,7 @@ class PeriodConverter(_Reader):
         if begin == end:
             return None
         not_before = self._period.not_before
-        meter, project_id = str(self._read("name", body)), self._read_id("project_id", body)
+        meter, project_id = str(self._read("name", body)), _as_text(self._read_id("project_id", body))
         dimensions = {}
         for name, fields in self._period.dimensions.items():
             value = _first(f"dimensions.{name}", fields, body)
@@ -306,7 +319,7 @@ class PeriodConverter(_Reader):
             self._read("unit", body),
             str(resource_id),
             project_id,
-            self._read_id("user_id", body),
+            _as_text(self._read_id("user_id", body)),
             begin,
             end,
             None if not_before is None else self._time("not_before", not_before, body),

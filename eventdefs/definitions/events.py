@@ -10,7 +10,7 @@ from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.paths import parse_path
 from eventdefs.definitions.patterns import Pattern, parse_pattern
 from eventdefs.definitions.source import Mapping, Node, Scalar, Sequence
-from eventdefs.types import TRAIT_TYPES, DefinitionRef, Place, TraitType
+from eventdefs.types import TRAIT_TYPES, DefinitionRef, Place, TraitType, excerpt
 
 EVENT_KEYS = ("event_type", "traits", "description")
 TRAIT_KEYS = ("type", *FIELDS_KEYS, "description", "required", "on_error")
@@ -44,6 +44,9 @@ class EventDefinition(NamedTuple):
     traits: tuple[TraitDefinition, ...]
     written: frozenset[str]
 
+
+MAX_READ = 500_000
+"""Traits and patterns of all definitions together: through aliases a small file can ask for any number."""
 
 _DEFAULTS: dict[str, tuple[str, ...]] = {
     "service": ("publisher_id",),
@@ -86,6 +89,8 @@ class EventParser:
         self._findings = findings
         self._fields = fields
         self._defaults = default_traits()
+        self._read = 0
+        self._refused = False
         self._traits: dict[tuple[int, str], TraitDefinition | None] = {}
 
     def parse(self, root: Sequence) -> list[EventDefinition]:
@@ -101,13 +106,22 @@ class EventParser:
         shapes.known_keys(mapping, what, EVENT_KEYS, self._findings)
         event_type = shapes.required(mapping, "event_type", what, self._findings, "event_type: compute.instance.*")
         traits = shapes.required(mapping, "traits", what, self._findings, "traits: {}")
-        if event_type is None or traits is None:
+        globs = (
+            [] if event_type is None else [text for text, _ in shapes.texts(event_type, "event_type", self._findings)]
+        )
+        self._read += len(globs) + (len(traits.entries()) if isinstance(traits, Mapping) else 0)
+        if self._read > MAX_READ:
+            if not self._refused:
+                self._refused = True
+                hint = "anchors and merge keys are counted each time they are used"
+                self._findings.add("E003", f"more than {MAX_READ:,} traits and patterns in all", mapping.place, hint)
             return None
-        globs = [text for text, _ in shapes.texts(event_type, "event_type", self._findings)]
         description = mapping.get("description")
         text = None if description is None else shapes.as_text(description, "description", self._findings)
         read = dict(self._defaults)
-        written = self._parse_traits(traits)
+        written = {} if traits is None else self._parse_traits(traits)
+        if event_type is None or traits is None:
+            return None
         read.update(written)
         ref = DefinitionRef(tuple(globs), mapping.place, text or "")
         return EventDefinition(ref, parse_pattern(globs), tuple(read.values()), frozenset(written))
@@ -154,6 +168,9 @@ class EventParser:
                 kind.coerce(fields.constant)
             except (ValueError, TypeError, OverflowError):
                 self._findings.add(
-                    "W103", f"{fields.constant!r} can never be a {kind.word}", fields.place, f"expected a {kind.word}"
+                    "W103",
+                    f"{excerpt(fields.constant)} can never be a {kind.word}",
+                    fields.place,
+                    f"expected a {kind.word}",
                 )
         return TraitDefinition(name, kind, fields, key.place, required, rejects, description or "")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from eventdefs.definitions import shapes
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.paths import Path, parse_path
-from eventdefs.definitions.plugins import TraitPlugin, find_plugin, make_plugin, plugin_names
+from eventdefs.definitions.plugins import TraitPlugin, find_plugin, make_plugin, plugin_names, why_missing
 from eventdefs.definitions.source import Mapping, Node, Scalar, Sequence, plain_value
 from eventdefs.errors import EventdefsError, PathSyntaxError
 from eventdefs.hints import did_you_mean
@@ -126,9 +126,9 @@ class FieldsParser:
         fields = shapes.required(node, "fields", what, self._findings, "fields: payload.some_key")
         plugin_node = node.get("plugin")
         plugin = None if plugin_node is None else self._parse_plugin(plugin_node, what)
+        read = None if fields is None else self._parse_paths(fields, what, plugin, False)
         if fields is None or (plugin_node is not None and plugin is None):
             return None
-        read = self._parse_paths(fields, what, plugin, False)
         if read is not None and plugin is not None and plugin_node is not None:
             needed = getattr(plugin, "fields", None)
             if needed is not None and 0 < len(read.paths) < needed and not _may_match_many(read.paths):
@@ -139,6 +139,20 @@ class FieldsParser:
                     f"write {needed} paths in a list",
                 )
         return read
+
+    def parse_named(self, node: Node | None, kind: str, what: str) -> dict[str, Fields] | None:
+        """Read a mapping of names to fields, each of them a *kind* of *what*; None after saying why not."""
+        if node is None or (isinstance(node, Sequence) and not node.items):
+            return {}
+        mapping = shapes.as_mapping(node, f"{kind} of {what}", self._findings)
+        if mapping is None:
+            return None
+        read = {
+            name: self.parse_fields(value, f"{kind} {name} of {what}")
+            for name, _, value in shapes.named_entries(mapping, kind, self._findings)
+        }
+        complete = {name: fields for name, fields in read.items() if fields is not None}
+        return complete if len(complete) == len(read) else None
 
     def _parse_paths(self, node: Node, what: str, plugin: TraitPlugin | None, literal: bool) -> Fields | None:
         items: list[Node] = node.items if isinstance(node, Sequence) else [node]
@@ -152,12 +166,12 @@ class FieldsParser:
             text = shapes.as_text(only, f"the path of {what}", self._findings, "expected a path or a number")
             if text is None or not isinstance(only, Scalar):
                 return None
-            path = self._path(text, only, what, literal)
+            path = self.parse_path(text, only, what, literal)
             if path is None:
                 unreadable = Fields(NO_CONSTANT, (), plugin, text, only.place)
                 return unreadable if literal and not _looks_like_path(text) else None
             return Fields(NO_CONSTANT, (path,), plugin, text if literal else None, only.place)
-        paths = [self._path(self._item_text(item, what), item, what, False) for item in items]
+        paths = [self.parse_path(self._item_text(item, what), item, what) for item in items]
         if any(path is None for path in paths):
             return None
         return Fields(NO_CONSTANT, tuple(path for path in paths if path is not None), plugin, None, node.place)
@@ -174,7 +188,8 @@ class FieldsParser:
         )
         return text
 
-    def _path(self, text: str, node: Node, what: str, literal: bool) -> Path | None:
+    def parse_path(self, text: str, node: Node, what: str, literal: bool = False) -> Path | None:
+        """Read *text*, which stands at *node*, as a path; None after saying why not."""
         known = self._paths.get(text)
         if known is None:
             try:
@@ -209,7 +224,7 @@ class FieldsParser:
         plugin = find_plugin(name)
         if plugin is None:
             names = plugin_names()
-            hint = f"expected {', '.join(names)}{did_you_mean(name, names)}"
+            hint = why_missing(name) or f"expected {', '.join(names)}{did_you_mean(name, names)}"
             self._findings.add("E301", f"unknown trait plugin '{name}'", name_node.place, hint)
             return None
         try:
@@ -242,15 +257,7 @@ def _looks_like_path(text: str) -> bool:
 
 def _inside(node: Node, text: str, column: int) -> Place:
     """Return the place of a character of a path, where the path stands in one piece in the file."""
-    place = node.place
-    if not isinstance(node, Scalar) or node.text != text:
-        return place
-    width = place.end_column - place.column
-    if width == len(text):
-        start = place.column
-    elif width == len(text) + 2:  # in quotes
-        start = place.column + 1
-    else:
-        return place
-    at = start + column - 1
-    return place._replace(column=at, end_column=at + 1)
+    if not isinstance(node, Scalar) or not node.column or node.text != text:
+        return node.place
+    at = node.column + column - 1
+    return node.place._replace(column=at, end_column=at + 1)

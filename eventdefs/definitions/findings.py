@@ -48,12 +48,20 @@ class Findings:
     def __init__(self) -> None:
         self._found: list[Finding] = []
         self._lines: dict[str, Sequence[str]] = {}
+        self._said: set[tuple[str, Place, str]] = set()
+        self._broken: set[Place] = set()
 
     def add_file(self, file: str, text: str) -> None:
         """Remember the lines of *file*, to quote them."""
         self._lines[file] = text.split("\n")
 
     def add(self, code: str, message: str, place: Place, hint: str = "") -> None:
+        # What an anchor repeats is said once, and of what is no YAML nothing else.
+        if (code, place, hint) in self._said or place in self._broken:
+            return
+        self._said.add((code, place, hint))
+        if code == "E001":
+            self._broken.add(place)
         lines = self._lines.get(place.file, ())
         excerpt = lines[place.line - 1].rstrip("\r") if 0 < place.line <= len(lines) else ""
         self._found.append(Finding(code, message, place, hint, excerpt))

@@ -26,6 +26,8 @@ MAX_MATCHES = 200_000
 """How many values one evaluation may visit: `..` on a large payload can ask for more than there is time for."""
 MAX_RESULT = 1_000_000
 """How long a text or list may become that `*` repeats."""
+MAX_BITS = 14_000
+"""How large a whole number may become; Python writes none of more than 4,300 digits."""
 
 Match = tuple[Any, str | None, Any]
 Budget = list[int]
@@ -72,8 +74,8 @@ class Path:
             raise PathEvaluationError(f"{error}") from error
         except RecursionError as error:
             raise PathEvaluationError("nested too deep") from error
-        if any(match is NOWHERE for match in found):
-            raise PathEvaluationError("the root has no parent")
+        for match in found:
+            _value(match)
         return found
 
     def find(self, document: Any) -> list[tuple[str, Any]]:
@@ -140,7 +142,7 @@ def parse_path(text: str) -> Path:
     split = None
     if names is None and isinstance(syntax, tree.Child) and isinstance(syntax.right, _string.Split):
         before = _names(syntax.left)
-        if before:
+        if before and syntax.right.max_split < 1 << 31:
             split = (before, syntax.right.char, syntax.right.segment, syntax.right.max_split)
     return Path(text, find, names, split)
 
@@ -170,6 +172,12 @@ def _path_text(match: Match) -> str:
         steps.append(str(match[1]))
         match = match[2]
     return ".".join(reversed(steps))
+
+
+def _value(match: Match) -> Any:
+    if match is NOWHERE:
+        raise PathEvaluationError("the root has no parent")
+    return match[0]
 
 
 def _spend(budget: Budget, count: int) -> None:
@@ -218,15 +226,30 @@ def _compile_child(syntax: Any, raw: bool) -> Find:
     rest = [_compile(step) for step in reversed(steps)]
 
     def find(match: Match, budget: Budget) -> list[Match]:
-        found = first(match, budget)
-        for step in rest:
-            if not found:
-                return found
-            found = step(found[0], budget) if len(found) == 1 else [new for old in found for new in step(old, budget)]
-            _spend(budget, len(found))
+        try:
+            found = first(match, budget)
+            for step in rest:
+                if not found:
+                    break
+                if len(found) == 1:
+                    found = step(found[0], budget)
+                    _spend(budget, len(found))
+                else:
+                    found = _each(step, found, budget)
+        except _Lone as lone:
+            raise PathEvaluationError(str(lone)) from None
         return found
 
     return find
+
+
+def _each(step: Find, matches: list[Match], budget: Budget) -> list[Match]:
+    found: list[Match] = []
+    for match in matches:
+        new = step(match, budget)
+        _spend(budget, len(new))
+        found += new
+    return found
 
 
 def _compile_union(syntax: Any, raw: bool) -> Find:
@@ -267,9 +290,7 @@ def _compile_descendants(syntax: Any, raw: bool) -> Find:
 
 
 def _children(match: Match) -> list[Match]:
-    if match is NOWHERE:
-        raise PathEvaluationError("the root has no parent")
-    value = match[0]
+    value = _value(match)
     if isinstance(value, list):
         return [(item, f"[{index}]", match) for index, item in enumerate(value)]
     if isinstance(value, dict):
@@ -391,9 +412,7 @@ def _compile_test(syntax: Any) -> Test:
     def test(match: Match, budget: Budget) -> bool:
         holds = False
         for found in target(match, budget):
-            if found is NOWHERE:
-                raise PathEvaluationError("the root has no parent")
-            value = found[0]
+            value = _value(found)
             if value is None:
                 continue
             if as_number:
@@ -433,9 +452,11 @@ def _sorted(syntax: Any) -> Find:
         def compare(left: Any, right: Any) -> int:
             for path, reverse in keys:
                 of_left, of_right = path((left, None, None), budget), path((right, None, None), budget)
-                if len(of_left) != 1 or len(of_right) != 1 or of_left[0][0] == of_right[0][0]:
+                if len(of_left) != 1 or len(of_right) != 1:
                     continue
-                return 1 if (of_left[0][0] < of_right[0][0]) == reverse else -1
+                one, other = _value(of_left[0]), _value(of_right[0])
+                if one != other:
+                    return 1 if (one < other) == reverse else -1
             return 0
 
         _spend(budget, len(value))
@@ -453,7 +474,7 @@ def _sub(syntax: Any) -> Find:
         if not isinstance(value, str):
             raise PathEvaluationError(f"sub works on text, not on {type(value).__name__}")
         new = substitute(pattern, replacement, value)
-        return [] if new == value else [(new, None, None)]
+        return [] if new == value else [(_made(new, budget), None, None)]
 
     return find
 
@@ -465,7 +486,10 @@ def _split(syntax: Any) -> Find:
         value = match[0]
         if not isinstance(value, str):
             return []
-        pieces = value.split(character, count)
+        try:
+            pieces = value.split(character, count)
+        except OverflowError:
+            return []
         return [(pieces[segment], None, None)] if segment < len(pieces) else []
 
     return find
@@ -478,6 +502,15 @@ def _times(left: Any, right: Any) -> Any:
     return left * right
 
 
+def _made(value: Any, budget: Budget) -> Any:
+    """Let through what an operator made, if it is not too large."""
+    if isinstance(value, (str, list)):
+        _spend(budget, len(value) // 32)
+    elif isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise PathEvaluationError(f"gives a number of more than {MAX_BITS:,} bits")
+    return value
+
+
 _ARITHMETIC: dict[Any, Callable[[Any, Any], Any]] = {
     operator.add: operator.add,
     operator.sub: operator.sub,
@@ -486,22 +519,27 @@ _ARITHMETIC: dict[Any, Callable[[Any, Any], Any]] = {
 }
 
 
+def _some(find: Find, match: Match, budget: Budget) -> list[Match] | _Lone:
+    try:
+        return find(match, budget)
+    except _Lone as lone:
+        return lone
+
+
 def _compile_operation(syntax: Any, raw: bool) -> Find:
     left, right = (
         _compile(side, raw) if isinstance(side, tree.JSONPath) else None for side in (syntax.left, syntax.right)
     )
     combine = _ARITHMETIC[syntax.op]
 
-    def values(find: Find, match: Match, budget: Budget) -> list[Any]:
-        found = find(match, budget)
-        if any(one is NOWHERE for one in found):
-            raise PathEvaluationError("the root has no parent")
-        return [one[0] for one in found]
-
     def find(match: Match, budget: Budget) -> list[Match]:
-        lefts = [syntax.left] if left is None else values(left, match, budget)
-        rights = [syntax.right] if right is None else values(right, match, budget)
-        pairs: Iterable[tuple[Any, Any]]
+        lefts = [(syntax.left, None, None)] if left is None else _some(left, match, budget)
+        rights = [(syntax.right, None, None)] if right is None else _some(right, match, budget)
+        pairs: Iterable[tuple[Match, Match]]
+        if left is not None and right is not None and (not lefts or not rights):
+            return []
+        if isinstance(lefts, _Lone) or isinstance(rights, _Lone):
+            raise PathEvaluationError("only lists and mappings can be sorted")
         if left is not None and right is not None:
             if len(lefts) != len(rights):
                 return []
@@ -509,7 +547,7 @@ def _compile_operation(syntax: Any, raw: bool) -> Find:
         else:
             pairs = [(one, other) for one in lefts for other in rights]
         try:
-            return [(combine(one, other), None, None) for one, other in pairs]
+            return [(_made(combine(_value(one), _value(other)), budget), None, None) for one, other in pairs]
         except TypeError:
             return []
 

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 from eventdefs.definitions import shapes
 from eventdefs.definitions.fields import Fields, FieldsParser
 from eventdefs.definitions.findings import Findings
-from eventdefs.definitions.paths import Path, parse_path
+from eventdefs.definitions.paths import Path
 from eventdefs.definitions.source import Node, Scalar, Sequence
-from eventdefs.errors import PathSyntaxError
 from eventdefs.types import Place
 
 PERIOD_KEYS = ("begin", "end", "not_before", "while")
@@ -59,7 +58,7 @@ class PeriodParser:
                 hint = f"add {key}: $.payload.audit_period_{key}ing"
                 self._findings.add("E402", f"the period of {what} has no `{key}`", mapping.place, hint)
         conditions = self._conditions(mapping.get("while"), what)
-        split = self._dimensions(dimensions, what)
+        split = self._fields.parse_named(dimensions, "dimension", what)
         begin, end = times["begin"], times["end"]
         not_before = times["not_before"]
         if begin is None or end is None or conditions is None or split is None:
@@ -75,35 +74,21 @@ class PeriodParser:
         if mapping is None:
             return None
         read: list[tuple[Path, tuple[Any, ...]]] = []
+        complete = True
         for text, key, value in shapes.named_entries(mapping, "a path", self._findings):
-            try:
-                path = parse_path(text)
-            except PathSyntaxError as error:
-                self._findings.add("E201", f"while of {what} cannot be read: {error}", key.place, error.hint)
-                return None
+            path = self._fields.parse_path(text, key, f"while of {what}")
             items = value.items if isinstance(value, Sequence) else [value]
             values = tuple(item.value for item in items if isinstance(item, Scalar))
             if len(values) != len(items) or not values:
                 self._findings.add(
                     "E101", f"while of {what}: {shapes.describe(value)}", value.place, "expected a list of values"
                 )
-                return None
-            read.append((path, values))
-        return tuple(read)
-
-    def _dimensions(self, node: Node | None, what: str) -> dict[str, Fields] | None:
-        if node is None:
-            return {}
-        mapping = shapes.as_mapping(node, f"dimensions of {what}", self._findings)
-        if mapping is None:
-            return None
-        read = {}
-        for name, _, value in shapes.named_entries(mapping, "a dimension", self._findings):
-            fields = self._fields.parse_fields(value, f"dimension {name} of {what}")
-            if fields is None:
-                return None
-            read[name] = fields
-        return read
+                path = None
+            if path is None:
+                complete = False
+            else:
+                read.append((path, values))
+        return tuple(read) if complete else None
 
 
 def check_span(begin: datetime, end: datetime) -> str:

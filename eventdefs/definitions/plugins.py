@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Hashable, Mapping, Sequence
-from functools import cache
 from typing import Any, ClassVar, Protocol
 
+from eventdefs.thirdparty import registered
 from eventdefs.times import parse_time
 
 NAMESPACE = "eventdefs.trait_plugins"
@@ -148,21 +148,18 @@ def builtin_plugins() -> Mapping[str, type]:
     return _BUILTIN
 
 
-@cache
-def _third_party() -> Mapping[str, Any]:
-    from stevedore import ExtensionManager  # 40 ms, and only definitions with an unknown name need it
-
-    manager: Any = ExtensionManager(NAMESPACE, on_load_failure_callback=lambda *failure: None)
-    return {extension.name: extension.plugin for extension in manager}
-
-
 def find_plugin(name: str) -> Any | None:
     """Return the plugin class called *name*, ours or a third party's; None where there is none."""
-    return _BUILTIN.get(name) or _third_party().get(name)
+    return _BUILTIN.get(name) or registered(NAMESPACE).loaded.get(name)
 
 
 def plugin_names() -> list[str]:
-    return sorted({*_BUILTIN, *_third_party()})
+    return sorted({*_BUILTIN, *registered(NAMESPACE).loaded})
+
+
+def why_missing(name: str) -> str:
+    """Return why a plugin that is registered as *name* cannot be used, '' where none is."""
+    return registered(NAMESPACE).why(name)
 
 
 def make_plugin(plugin: Any, parameters: Mapping[str, Any]) -> TraitPlugin:

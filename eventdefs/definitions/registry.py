@@ -88,9 +88,10 @@ class Definitions:
         if numbers or problems:
             converters = [self._sample_converter(number) for number in numbers]
             convert = _with_samples(convert_event, converters, self._sample_priorities, problems)
-        if len(self._memo) >= MEMO:
-            self._memo = {}
-        self._memo[event_type] = convert
+        if not problems:  # what did not finish once may do so the next time
+            if len(self._memo) >= MEMO:
+                self._memo = {}
+            self._memo[event_type] = convert
         return convert
 
     def _event_converter(self, number: int) -> Convert:

@@ -10,10 +10,12 @@ from eventdefs.definitions.fields import Fields, FieldsParser
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.periods import PeriodDefinition, PeriodParser
 from eventdefs.definitions.source import Mapping, Node, Scalar, Sequence
+from eventdefs.hints import did_you_mean
 from eventdefs.regexes import RegexError, compile_regex
 from eventdefs.types import SAMPLE_TYPES, Place
 
 ATTRIBUTES = ("name", "type", "volume", "unit", "timestamp", "user_id", "project_id", "resource_id")
+_LOOKUP = (*ATTRIBUTES, "metadata")
 LITERALS = ("name", "type", "unit")
 IDS = ("user_id", "project_id", "resource_id")
 SAMPLE_KEYS = (
@@ -133,7 +135,7 @@ class SampleParser:
                     fields[key] = read
         if "type" not in (lookup or ()):
             complete = self._check_type(mapping.get("type")) and complete
-        metadata = self._metadata(mapping.get("metadata"), what)
+        metadata = self._fields.parse_named(mapping.get("metadata"), "metadata", what)
         user_metadata = mapping.get("user_metadata")
         user_fields = None
         if user_metadata is not None and not _is_empty(user_metadata):
@@ -176,7 +178,12 @@ class SampleParser:
                 "E101", f"lookup is {shapes.describe(node)}", node.place, "expected a list of attributes"
             )
             return None
-        return tuple(text for text, _ in shapes.texts(node, "lookup", self._findings))
+        words = shapes.texts(node, "lookup", self._findings)
+        for text, at in words:
+            if text not in _LOOKUP:
+                hint = f"known are {', '.join(_LOOKUP)}{did_you_mean(text, _LOOKUP)}"
+                self._findings.add("W101", f"lookup has an unknown attribute {text!r}", at.place, hint)
+        return tuple(text for text, _ in words)
 
     def _check_type(self, node: Node | None) -> bool:
         if node is None or _is_empty(node) or (isinstance(node, Scalar) and node.value in SAMPLE_TYPES):
@@ -185,22 +192,6 @@ class SampleParser:
         if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.lower() in SAMPLE_TYPES:
             self._findings.add("E401", f"sample type '{node.value}'", node.place, "written in lower case")
         return False
-
-    def _metadata(self, node: Node | None, what: str) -> dict[str, Fields] | None:
-        if node is None:
-            return {}
-        if isinstance(node, Sequence) and not node.items:
-            return {}
-        mapping = shapes.as_mapping(node, f"metadata of {what}", self._findings)
-        if mapping is None:
-            return None
-        read = {}
-        for name, _, value in shapes.named_entries(mapping, "metadata", self._findings):
-            fields = self._fields.parse_fields(value, f"metadata {name} of {what}")
-            if fields is None:
-                return None
-            read[name] = fields
-        return read
 
     def _event_types(self, node: Node | None) -> list[str]:
         if node is None:

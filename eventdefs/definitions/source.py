@@ -30,6 +30,7 @@ from eventdefs.types import Place
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 50
 MAX_NODES = 2_000_000
+MAX_NUMBER = 1_000
 MAX_VALUE_NODES = 100_000
 """How many nodes one free-form value (a plugin's parameters) may unfold to, aliases counted each time."""
 
@@ -46,14 +47,21 @@ class Node:
 
 
 class Scalar(Node):
-    """A text, number, truth value, date or null; `text` is how it is written."""
+    """A text, number, truth value, date or null.
 
-    __slots__ = ("text", "value")
+    Attributes:
+        text: how it is written, without quotes.
+        value: what it means.
+        column: at which `text` begins, 0 where it does not stand in the file in one piece.
+    """
 
-    def __init__(self, place: Place, text: str, value: Any) -> None:
+    __slots__ = ("column", "text", "value")
+
+    def __init__(self, place: Place, text: str, value: Any, column: int = 0) -> None:
         super().__init__(place)
         self.text = text
         self.value = value
+        self.column = column
 
 
 class Sequence(Node):
@@ -117,13 +125,21 @@ MERGE = _Merge()
 
 def parse_yaml(text: str, file: str, findings: Findings) -> Node | None:
     """Read *text* as one YAML document; None where it is none, which *findings* then says."""
+    text = text.removeprefix("\ufeff")
     findings.add_file(file, text)
     if len(text) > MAX_BYTES:
         findings.add("E003", f"{len(text):,} characters", Place(file), f"at most {MAX_BYTES:,} are read")
         return None
-    builder = _Builder(file, findings)
     try:
-        return builder.build(yaml.parse(text.removeprefix("\ufeff"), Loader=_Loader))
+        text.encode()
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        column = error.start - text.rfind("\n", 0, error.start)
+        findings.add("E001", f"not YAML: a lone surrogate U+{ord(text[error.start]):04X}", Place(file, line, column))
+        return None
+    builder = _Builder(file, text, findings)
+    try:
+        return builder.build(yaml.parse(text, Loader=_Loader))
     except _TooMuch as error:
         findings.add("E003", str(error), error.place)
     except yaml.MarkedYAMLError as error:
@@ -132,8 +148,11 @@ def parse_yaml(text: str, file: str, findings: Findings) -> Node | None:
         found = ", ".join(part for part in (error.problem, error.context) if part)
         findings.add("E001", f"not YAML: {found}", place, _yaml_hint(text, place))
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
+        # libyaml counts bytes.
+        before = text.encode()[: error.position].decode(errors="ignore") if _Loader is not yaml.SafeLoader else text
+        position = min(len(before), error.position)
+        line = text.count("\n", 0, position) + 1
+        column = position - text.rfind("\n", 0, position)
         character = error.character if isinstance(error.character, int) else ord(error.character[:1] or "\0")
         findings.add(
             "E001", f"not YAML: the character U+{character:04X} is not allowed", Place(file, line, column), "remove it"
@@ -159,8 +178,9 @@ class _TooMuch(Exception):
 class _Builder:
     """Builds nodes from the parser's events."""
 
-    def __init__(self, file: str, findings: Findings) -> None:
+    def __init__(self, file: str, text: str, findings: Findings) -> None:
         self._file = file
+        self._lines = text.split("\n")
         self._findings = findings
         self._anchors: dict[str, Node] = {}
         self._scalars = _Scalars()
@@ -238,12 +258,20 @@ class _Builder:
 
     def _scalar(self, event: ScalarEvent, place: Place) -> Scalar:
         try:
-            return Scalar(place, event.value, self._scalars.value(event))
-        except (ConstructorError, ValueError, OverflowError) as error:
+            return Scalar(place, event.value, self._scalars.value(event), self._text_column(event, place))
+        # With a tag such as !!int, PyYAML's constructors raise whatever they run into.
+        except (ConstructorError, ValueError, OverflowError, LookupError, AttributeError, TypeError) as error:
             reason = error.problem if isinstance(error, ConstructorError) else error
             code = "E004" if isinstance(error, ConstructorError) else "E101"
             self._findings.add(code, f"{event.value[:40]!r} cannot be read: {reason}", place, "quote it if it is text")
             return Scalar(place, event.value, event.value)
+
+    def _text_column(self, event: ScalarEvent, place: Place) -> int:
+        """Return where the text of a scalar begins: after an anchor, a tag or a quote, and if nothing is escaped."""
+        end = place.end_column - 1 - (event.style in ("'", '"'))
+        begin = end - len(event.value)
+        line = self._lines[place.line - 1] if 0 < place.line <= len(self._lines) else ""
+        return begin + 1 if begin >= 0 and line[begin:end] == event.value else 0
 
     def _place(self, event: Event) -> Place:
         start, end = event.start_mark, event.end_mark
@@ -309,6 +337,8 @@ class _Scalars:
             return event.value
         if tag == "tag:yaml.org,2002:merge":
             return MERGE
+        if len(event.value) > MAX_NUMBER and tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+            raise ValueError(f"a number of more than {MAX_NUMBER:,} characters")
         node = yaml.ScalarNode(tag, event.value)
         return self._constructor.construct_object(node, deep=True)
 

@@ -7,13 +7,14 @@ ours stand too; the name of the entry point is the scheme of the URL.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 
 from eventdefs.errors import PublisherURLError
 from eventdefs.publishers.urls import PublisherURL, parse_url, read_options
+from eventdefs.thirdparty import registered
 from eventdefs.types import Event, Period, Sample
 
 NAMESPACE = "eventdefs.publishers"
@@ -88,18 +89,11 @@ def _find(scheme: str) -> Any:
     if scheme in _BUILTIN:
         module, _, name = _BUILTIN[scheme].partition(":")
         return getattr(importlib.import_module(module), name)
-    found = _third_party()
-    if scheme not in found:
-        known = ", ".join(sorted({*_BUILTIN, *found}))
-        raise PublisherURLError(f"no publisher for {scheme}://, known are {known}")
-    return found[scheme]
-
-
-def _third_party() -> Mapping[str, Any]:
-    from stevedore import ExtensionManager  # 40 ms, and only a scheme that is not ours needs it
-
-    manager: Any = ExtensionManager(NAMESPACE, on_load_failure_callback=lambda *failure: None)
-    return {extension.name: extension.plugin for extension in manager}
+    others = registered(NAMESPACE)
+    if scheme not in others.loaded:
+        known = ", ".join(sorted({*_BUILTIN, *others.loaded}))
+        raise PublisherURLError(others.why(scheme) or f"no publisher for {scheme}://, known are {known}")
+    return others.loaded[scheme]
 
 
 __all__ = ["Batch", "Delivered", "Publisher", "PublisherURL", "open_publisher"]

@@ -18,11 +18,15 @@ from urllib.parse import unquote
 import msgspec
 
 from eventdefs.decode import read_json
+from eventdefs.encode import write_json
 from eventdefs.errors import DecodeError, PublisherURLError, RetryableDeliveryError
 from eventdefs.publishers import Batch, Delivered, PublisherURL
 from eventdefs.publishers.formats import FORMATS, FormatName, encode_lines
 
 _log = logging.getLogger(__name__)
+
+_BEGINNINGS = {False: (b'{"kind":"',), True: (b'{"message_id":"', b'{"id":"')}
+"""How our lines begin, in our own form and in Ceilometer's."""
 
 
 class FileOptions(msgspec.Struct, frozen=True):
@@ -65,30 +69,51 @@ class FilePublisher:
             raise PublisherURLError(f"{url.text}: {error}") from error
 
     def _read_back(self) -> None:
-        """Learn what the file has, and cut off an unfinished last line."""
+        """Learn what the file has, and mend a last line that was not finished."""
         if not self._path.is_file():  # a pipe or a device
             self._seen = None
             return
-        end = 0
+        end, last, number = 0, b"", 0
         with self._path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
+                last = line
                 if not line.endswith(b"\n"):
-                    _log.warning("%s: an unfinished last line of %d bytes is cut off", self._path, len(line))
                     break
                 if self._seen is not None:
-                    try:
-                        self._seen.add(self._identity(line[:-1], read_json(line)))
-                    except (DecodeError, KeyError, TypeError, AttributeError) as error:
-                        raise PublisherURLError(f"line {number} was not written by this publisher") from error
+                    self._seen.add(self._identity_of(number, line[:-1]))
                 end += len(line)
-        self._file.truncate(end)
+        if last and not last.endswith(b"\n"):
+            self._mend(number, last, end)
+
+    def _identity_of(self, number: int, line: bytes) -> bytes:
+        try:
+            return self._identity(line, read_json(line))
+        except (DecodeError, KeyError, TypeError, AttributeError) as error:
+            raise PublisherURLError(f"line {number} was not written by this publisher in this form") from error
+
+    def _mend(self, number: int, line: bytes, end: int) -> None:
+        """End a last line that has no line end, or cut it off where it broke; a foreign one is left alone."""
+        begins = _BEGINNINGS[self._by_line]
+        if not any(line.startswith(begin) or begin.startswith(line) for begin in begins):
+            raise PublisherURLError(f"line {number} was not written by this publisher in this form")
+        try:
+            read_json(line)
+        except DecodeError:
+            _log.warning("%s: an unfinished last line of %d bytes is cut off", self._path, len(line))
+            self._file.truncate(end)
+            return
+        identity = self._identity_of(number, line)
+        if self._seen is not None:
+            self._seen.add(identity)
+        self._file.write(b"\n")
 
     def _identity(self, line: bytes, document: dict[str, Any]) -> bytes:
         if self._by_line:
-            document.keys()  # fails where the line is no object
+            if document.get("kind") is not None:
+                raise KeyError("a line in our own form")
             text = line
         elif document["kind"] == "event":
-            text = f"{document['tenant']}\n{document['message_id']}".encode("utf-8", "surrogatepass")
+            text = write_json([document["tenant"], document["message_id"]])
         else:
             text = document["id"].encode()
         return blake2b(text, digest_size=16).digest()
@@ -113,7 +138,7 @@ class FilePublisher:
         if self._by_line:
             texts = lines
         else:
-            texts = [f"{event.tenant}\n{event.message_id}".encode("utf-8", "surrogatepass") for event in batch.events]
+            texts = [write_json([event.tenant, event.message_id]) for event in batch.events]
             texts += [sample.id.encode() for sample in batch.samples]
             texts += [period.id.encode() for period in batch.periods]
         return [blake2b(text, digest_size=16).digest() for text in texts]

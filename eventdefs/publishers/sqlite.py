@@ -67,12 +67,15 @@ CREATE TABLE periods (
 CREATE INDEX periods_by_resource ON periods (meter, resource_id, begin);
 """
 _INSERT = {
-    "events": "INSERT OR IGNORE INTO events (tenant, message_id, event_type, generated, priority, publisher_id, traits,"
-    " types, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "samples": "INSERT OR IGNORE INTO samples (id, name, type, unit, volume, resource_id, project_id, user_id,"
-    " timestamp, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "periods": 'INSERT OR IGNORE INTO periods (id, meter, unit, resource_id, project_id, user_id, begin, "end",'
-    " not_before, timestamp, dimensions, message_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "events": "INSERT INTO events (tenant, message_id, event_type, generated, priority, publisher_id, traits,"
+    " types, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (tenant, message_id) DO NOTHING",
+    "samples": "INSERT INTO samples (id, name, type, unit, volume, resource_id, project_id, user_id,"
+    " timestamp, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO NOTHING",
+    "periods": 'INSERT INTO periods (id, meter, unit, resource_id, project_id, user_id, begin, "end",'
+    " not_before, timestamp, dimensions, message_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO NOTHING",
 }
 _LARGEST = 2**63
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from eventdefs.errors import ReaderGoneError, RetryableDeliveryError
 from eventdefs.publishers import Batch, Delivered, PublisherURL
 from eventdefs.publishers.formats import FORMATS, encode_lines
 from eventdefs.types import DEFAULT_TRAITS, Event, Period, Sample
@@ -34,16 +35,21 @@ class StdoutPublisher:
         self._form = FORMATS.get(options.format)
 
     def publish(self, batch: Batch) -> Delivered:
-        out = sys.stdout.buffer
-        if self._form is None:
-            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-            for line in _table(batch):
-                shown = line if not width or len(line) <= width else line[: width - 1] + "…"
-                out.write(shown.encode("utf-8", "backslashreplace") + b"\n")
-        else:
-            out.write(b"".join([line + b"\n" for line in encode_lines(self._form, batch)]))
-        out.flush()
-        return Delivered(len(batch))
+        lines = self._table(batch) if self._form is None else encode_lines(self._form, batch)
+        try:
+            sys.stdout.buffer.write(b"".join([line + b"\n" for line in lines]))
+            sys.stdout.buffer.flush()
+        except BrokenPipeError as error:
+            raise ReaderGoneError("standard output is closed") from error
+        except OSError as error:
+            raise RetryableDeliveryError(f"standard output: {error.strerror}") from error
+        return Delivered(len(lines))
+
+    @staticmethod
+    def _table(batch: Batch) -> list[bytes]:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        lines = (line if not width or len(line) <= width else line[: width - 1] + "…" for line in _table(batch))
+        return [line.encode("utf-8", "backslashreplace") for line in lines]
 
     def close(self) -> None:
         """Nothing waits."""
@@ -72,7 +78,7 @@ def _sample(sample: Sample) -> str:
 
 def _period(period: Period) -> str:
     span = f"{_value(period.begin)} to {_value(period.end)}"
-    return f"period  {period.meter:32}  {(period.project_id or '-')[:8]:8}  {span} of {period.resource_id}"
+    return f"period  {period.meter:32}  {str(period.project_id or '-')[:8]:8}  {span} of {period.resource_id}"
 
 
 def _value(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import NamedTuple, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -40,16 +40,16 @@ def parse_url(url: str) -> PublisherURL:
     scheme, separator, rest = url.partition("://")
     if not separator or not scheme.isascii() or not scheme:
         raise PublisherURLError(f"{url.partition('?')[0]!r} is no URL of a publisher, as sqlite:///events.db is")
+    target, _, query = rest.partition("?")
     try:
-        split = urlsplit(f"x://{rest}")
-        pairs = parse_qsl(split.query, keep_blank_values=True, strict_parsing=bool(split.query))
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError as error:
         raise PublisherURLError(f"{scheme}://...: {error}") from None
     options = dict(pairs)
     if len(options) != len(pairs):
         twice = next(name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1)
         raise PublisherURLError(f"{scheme}://...: the option {twice} is written twice")
-    return PublisherURL(scheme.lower(), rest.partition("?")[0], options)
+    return PublisherURL(scheme.lower(), target, options)
 
 
 def read_options(url: PublisherURL, options: type[T]) -> T:

@@ -17,17 +17,23 @@ _words = st.sampled_from(("a", "b", "ab", "end", ".", ".", "-", "A", "é", "\n",
 EVENT_TYPES = st.lists(_words, max_size=5).map("".join)
 _glob_parts = st.one_of(
     _words,
-    st.sampled_from(("*", "*", "**", "?", "[ab]", "[!a]", "[a-c]", "[]a]", "[!]a]", "[", "[!", "[c-a]", "[a", "[-a]", "[\\]")),
+    st.sampled_from(
+        ("*", "*", "**", "?", "[ab]", "[!a]", "[a-c]", "[]a]", "[!]a]", "[", "[!", "[c-a]", "[a", "[-a]", "[\\]")
+    ),
     st.sampled_from(("[^a]", "[[]", "[!!]", "[a--]", "[&&]", "[~~a]", "(", "\\", "$", "+")),
 )
 GLOBS = st.one_of(st.lists(_glob_parts, max_size=5).map("".join), st.sampled_from(("*", "a.*", "*.end", "a.b")))
 PATTERNS = st.lists(st.one_of(GLOBS, GLOBS, GLOBS.map("!{}".format)), max_size=4)
+# \B is left out: `re` has matched it on nothing only since Python 3.14.
 REGEXES = st.one_of(
     st.lists(
-        st.one_of(_words.filter(lambda word: word != "["), st.sampled_from((r"\.", ".*", ".+", "a?", "$", "^", ".", r"\w", r"\-"))),
+        st.one_of(
+            _words.filter(lambda word: word != "["),
+            st.sampled_from((r"\.", ".*", ".+", "a?", "$", "^", ".", r"\w", r"\-")),
+        ),
         max_size=6,
     ).map("".join),
-    EXPRESSIONS,
+    EXPRESSIONS.filter(lambda text: r"\B" not in text),
 )
 
 

@@ -19,8 +19,10 @@ FAILS = "fails"
 
 _atoms = st.one_of(
     st.sampled_from("aabbAé.{}-"),
-    st.sampled_from((r"\d", r"\w", r"\s", r"\b", r"\B", r"\.", r"\n", r"\x61", r"\u0061", r"\141", "^", "$", r"\A", r"\Z")),
-    st.sampled_from(("[ab]", "[^a]", "[a-]", "[]a]", "[{}]", r"[\w.]", "[a&b]", "[[a]", "[[:alpha:]]", r"\N{DIGIT ONE}")),
+    st.sampled_from(
+        (r"\d", r"\w", r"\s", r"\b", r"\B", r"\.", r"\n", r"\x61", r"\u0061", r"\141", "^", "$", r"\A", r"\Z")
+    ),
+    st.sampled_from(("[ab]", "[^a]", "[a-]", "[]a]", "[{}]", r"[\w.]", "[a&b]", "[[a]")),
     st.sampled_from(("(?P<n>a)", "(?P=n)", r"\1", "(?=a)", "(?!a)", "(?<=a)", "(?<!b)", "(?i:a)", "(?s:.)", "(?#a)")),
     st.sampled_from("()|*+?"),
 )

@@ -71,7 +71,11 @@ _plain = st.tuples(_dates, _clocks).map("".join)
 def _mutated(draw: st.DrawFn) -> str:
     text = draw(_plain)
     at = draw(st.integers(0, len(text)))
-    return text[:at] + draw(st.sampled_from(("", "0", " ", "\n", "-", ":", "T", "٣", "１", "Z", "."))) + text[at + draw(st.integers(0, 1)) :]
+    return (
+        text[:at]
+        + draw(st.sampled_from(("", "0", " ", "\n", "-", ":", "T", "٣", "１", "Z", ".")))
+        + text[at + draw(st.integers(0, 1)) :]
+    )
 
 
 TEXTS = st.one_of(
@@ -116,7 +120,11 @@ def test_a_time_is_aware_and_in_utc(text: str) -> None:
         assert (time.tzinfo, ours(time.isoformat()), ours(naive_text(time))) == (UTC, time, time)
 
 
-@given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.binary(max_size=20), st.lists(st.none(), max_size=1)))
+@given(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.binary(max_size=20), st.lists(st.none(), max_size=1)
+    )
+)
 @examples(100)
 def test_what_is_no_text_is_no_time(value: Any) -> None:
     """A number is never taken for seconds since 1970."""

@@ -1,0 +1,186 @@
+"""Everything that can be written or called stands in its reference page, and the tables of values there are true."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import eventdefs
+from eventdefs.cli import run
+from eventdefs.definitions.events import EVENT_KEYS, ON_ERROR, TRAIT_KEYS
+from eventdefs.definitions.fields import FIELDS_KEYS
+from eventdefs.definitions.findings import CODES
+from eventdefs.definitions.options import Options
+from eventdefs.definitions.paths import parse_path
+from eventdefs.definitions.periods import PERIOD_KEYS
+from eventdefs.definitions.plugins import builtin_plugins
+from eventdefs.definitions.samples import SAMPLE_KEYS
+from eventdefs.errors import PathEvaluationError, PathSyntaxError
+from eventdefs.publishers import _BUILTIN as PUBLISHERS
+from eventdefs.publishers import _find as find_publisher
+from eventdefs.types import SAMPLE_TYPES, TRAIT_TYPES
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+
+
+def page(name: str) -> str:
+    return (REFERENCE / f"{name}.md").read_text()
+
+
+def section(text: str, title: str) -> str:
+    """Return what stands under the heading *title*, its subsections included."""
+    found = re.search(rf"^(#+) {re.escape(title)}$", text, re.MULTILINE)
+    assert found is not None, f"there is no section {title!r}"
+    following = re.search(rf"^#{{1,{len(found[1])}}} ", text[found.end() :], re.MULTILINE)
+    return text[found.end() : found.end() + following.start()] if following else text[found.end() :]
+
+
+def undocumented(names: Any, text: str) -> list[str]:
+    """Return those of *names* that never stand alone in backquotes in *text*."""
+    words = set(re.findall(r"`([^`\n]+)`", text))
+    return [name for name in names if name not in words]
+
+
+def test_every_definition_key_is_documented() -> None:
+    """What an event definition, a trait, a sample definition and a period may say stands in its own section."""
+    text = page("definitions")
+    assert undocumented(EVENT_KEYS, section(text, "Event definitions")) == []
+    assert undocumented([*TRAIT_KEYS, *FIELDS_KEYS, *ON_ERROR, *TRAIT_TYPES], section(text, "Traits")) == []
+    assert undocumented(["metric", *SAMPLE_KEYS, *SAMPLE_TYPES], section(text, "Sample definitions")) == []
+    assert undocumented([*PERIOD_KEYS, "dimensions"], section(text, "Periods")) == []
+
+
+def test_every_plugin_and_parameter_is_documented() -> None:
+    """The row of a plugin names all its parameters."""
+    rows = {row[0].strip("`"): " ".join(row) for row in table_rows(section(page("definitions"), "Trait plugins"))}
+    missing = {
+        name: undocumented(inspect.signature(plugin).parameters, rows.get(name, ""))
+        for name, plugin in builtin_plugins().items()
+    }
+    assert missing == {name: [] for name in missing}
+
+
+def test_every_option_of_definitions_is_documented() -> None:
+    """Options stand in the library's page."""
+    assert undocumented([field.name for field in msgspec.structs.fields(Options)], page("library")) == []
+
+
+def test_every_finding_code_is_documented() -> None:
+    """Each code has a heading of its own with its meaning, and no heading has a code that is not."""
+    headings = re.findall(r"^### ([EW]\d+)$", page("findings"), re.MULTILINE)
+    assert headings == list(CODES)
+    meanings = {code: CODES[code] for code in CODES}
+    assert {code: section(page("findings"), code).strip().partition("\n")[0] for code in CODES} == {
+        code: f"{meaning[0].upper()}{meaning[1:]}." for code, meaning in meanings.items()
+    }
+
+
+def test_every_command_line_option_is_documented() -> None:
+    """Options and arguments of `eventdefs run` stand in the page of the command line."""
+    commands = argparse.ArgumentParser().add_subparsers()
+    run.add_parser(commands, "")
+    actions = commands.choices["run"]._actions
+    names = [name for action in actions for name in action.option_strings or [action.metavar]]
+    assert undocumented(names, page("cli")) == []
+    assert undocumented([choice for action in actions for choice in action.choices or ()], page("cli")) == []
+
+
+@pytest.mark.parametrize("scheme", PUBLISHERS)
+def test_every_publisher_and_option_is_documented(scheme: str) -> None:
+    """The section of a publisher names its options and the words that they take."""
+    text = section(page("publishers"), f"{scheme}://")
+    for field in msgspec.structs.fields(find_publisher(scheme).Options):
+        words = getattr(field.type, "__args__", ())
+        assert undocumented([field.encode_name, *words], text) == []
+
+
+def test_every_name_of_the_library_is_documented() -> None:
+    """What `import eventdefs` gives stands in the library's page, alone or as a call."""
+    words = {word.partition("(")[0].strip() for word in re.findall(r"`([^`\n]+)`", page("library"))}
+    assert [name for name in eventdefs.__all__ if name not in words] == []
+
+
+DOCUMENTS = sorted(REFERENCE.parent.rglob("*.md"))
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that the headings of *text* have."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REFERENCE.parent)))
+def test_anchors_name_headings(document: Path) -> None:
+    """A link with an anchor leads to a heading."""
+    links = re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", document.read_text())
+    found = {
+        (name, anchor): anchor in anchors((document.parent / name if name else document).read_text())
+        for name, anchor in links
+    }
+    assert [link for link, there in found.items() if not there] == []
+
+
+# --- tables of values -------------------------------------------------------------------------------------------------
+
+
+def table_rows(text: str) -> Iterator[list[str]]:
+    """Yield the cells of the table rows of *text*."""
+    for line in text.splitlines():
+        if line.startswith("|") and not line.startswith("| ---"):
+            yield [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def code(cell: str) -> str:
+    """Return the text of a code span."""
+    ticks = re.match(r"`+", cell)
+    assert ticks is not None, cell
+    return cell[ticks.end() : -ticks.end()].removeprefix(" " * (ticks.end() - 1)).removesuffix(" " * (ticks.end() - 1))
+
+
+def found_by(path: str, body: Any) -> str:
+    try:
+        return json.dumps([value for _, value in parse_path(path).find(body)])
+    except PathSyntaxError:
+        return "error"
+    except PathEvaluationError:
+        return "problem"
+
+
+def test_paths_give_what_the_page_says() -> None:
+    """Each row of the tables of paths is true."""
+    text = section(page("definitions"), "Paths")
+    body = json.loads(text.partition('```json title="body.json"\n')[2].partition("```")[0])
+    rows = [(code(row[0]), row[1].strip("`")) for row in table_rows(text) if row[0] != "path"]
+    assert len(rows) > 50
+    assert [(path, found_by(path, body)) for path, _ in rows] == rows
+
+
+def trait_of(kind: str, value: Any) -> str:
+    definitions = eventdefs.parse_definitions(f"- event_type: x\n  traits: {{v: {{fields: payload.v, type: {kind}}}}}")
+    conversion = definitions.convert(
+        eventdefs.decode_notification(
+            {"message_id": "m", "event_type": "x", "timestamp": "2026-08-01", "payload": {"v": value}}
+        )
+    )
+    assert conversion.event is not None
+    if conversion.problems:
+        return "problem"
+    if "v" not in conversion.event.traits:
+        return "none"
+    made = conversion.event.traits["v"]
+    return f"`{made.isoformat() if hasattr(made, 'isoformat') else repr(made)}`"
+
+
+def test_types_take_what_the_page_says() -> None:
+    """Each row of the table of types is true."""
+    rows = [tuple(row) for row in table_rows(section(page("definitions"), "Types")) if row[0] != "type"]
+    assert len(rows) > 30
+    assert [(kind, value, trait_of(code(kind), json.loads(code(value)))) for kind, value, _ in rows] == rows
