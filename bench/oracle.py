@@ -51,7 +51,8 @@ class Ceilometer:
 
     def ask(self, do: str, **words: Any) -> float:
         """Return the seconds that Ceilometer says."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"do": do, **words}) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()

@@ -46,30 +46,41 @@ def per_call(call, seconds=0.05):
         repeats *= 2
 
 
+class Reference:
+    """What was loaded, and what is done with it."""
+
+    def load(self, file):
+        began = time.perf_counter()
+        self.events = load_events(file)
+        return time.perf_counter() - began
+
+    def meters(self, folder):
+        self.definitions = load_meters(folder)
+
+    def notification(self, text):
+        self.data = text.encode()
+        self.body = json.loads(self.data)
+
+    def convert(self):
+        return per_call(lambda: self.events.to_event("info", self.body))
+
+    def bytes(self):
+        convert = self.events.to_event
+        return per_call(lambda: json.dumps(convert("info", json.loads(self.data)).serialize()).encode())
+
+    def samples(self):
+        build = self.definitions.build_sample
+        return per_call(lambda: (self.events.to_event("info", self.body), list(build(self.body))))
+
+
 def main():
     out = sys.stdout
     sys.stdout = sys.stderr  # jsonpath-rw-ext prints while it parses
-    events = meters = body = data = None
+    reference = Reference()
     for line in sys.stdin:
         request = json.loads(line)
-        do = request["do"]
-        seconds = 0.0
-        if do == "load":
-            began = time.perf_counter()
-            events = load_events(request["file"])
-            seconds = time.perf_counter() - began
-        elif do == "meters":
-            meters = load_meters(request["folder"])
-        elif do == "body":
-            data = request["json"].encode()
-            body = json.loads(data)
-        elif do == "convert":
-            seconds = per_call(lambda: events.to_event("info", body))
-        elif do == "bytes":
-            seconds = per_call(lambda: json.dumps(events.to_event("info", json.loads(data)).serialize()).encode())
-        elif do == "samples":
-            seconds = per_call(lambda: (events.to_event("info", body), list(meters.build_sample(body))))
-        out.write(json.dumps({"seconds": seconds}) + "\n")
+        seconds = getattr(reference, request.pop("do"))(**request)
+        out.write(json.dumps({"seconds": seconds or 0.0}) + "\n")
         out.flush()
 
 

@@ -45,9 +45,6 @@ class EventDefinition(NamedTuple):
     written: frozenset[str]
 
 
-MAX_READ = 500_000
-"""Traits and patterns of all definitions together: through aliases a small file can ask for any number."""
-
 _DEFAULTS: dict[str, tuple[str, ...]] = {
     "service": ("publisher_id",),
     "request_id": ("ctxt.request_id",),
@@ -89,8 +86,6 @@ class EventParser:
         self._findings = findings
         self._fields = fields
         self._defaults = default_traits()
-        self._read = 0
-        self._refused = False
         self._traits: dict[tuple[int, str], TraitDefinition | None] = {}
 
     def parse(self, root: Sequence) -> list[EventDefinition]:
@@ -106,16 +101,10 @@ class EventParser:
         shapes.known_keys(mapping, what, EVENT_KEYS, self._findings)
         event_type = shapes.required(mapping, "event_type", what, self._findings, "event_type: compute.instance.*")
         traits = shapes.required(mapping, "traits", what, self._findings, "traits: {}")
-        globs = (
-            [] if event_type is None else [text for text, _ in shapes.texts(event_type, "event_type", self._findings)]
-        )
-        self._read += len(globs) + (len(traits.entries()) if isinstance(traits, Mapping) else 0)
-        if self._read > MAX_READ:
-            if not self._refused:
-                self._refused = True
-                hint = "anchors and merge keys are counted each time they are used"
-                self._findings.add("E003", f"more than {MAX_READ:,} traits and patterns in all", mapping.place, hint)
+        if not self._findings.spend(shapes.size(event_type) + shapes.size(traits), mapping.place):
             return None
+        texts = [] if event_type is None else shapes.texts(event_type, "event_type", self._findings)
+        globs = [text for text, _ in texts]
         description = mapping.get("description")
         text = None if description is None else shapes.as_text(description, "description", self._findings)
         read = dict(self._defaults)

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from eventdefs.errors import DefinitionErrors, Finding
 from eventdefs.types import Place
 
+MAX_READ = 500_000
+"""Traits, attributes and patterns of all definitions: through aliases a small file can ask for any number."""
+
 CODES: dict[str, str] = {
     # YAML
     "E001": "the file is not YAML",
@@ -50,6 +53,8 @@ class Findings:
         self._lines: dict[str, Sequence[str]] = {}
         self._said: set[tuple[str, Place, str]] = set()
         self._broken: set[Place] = set()
+        self._read = 0
+        self._too_much = False
 
     def add_file(self, file: str, text: str) -> None:
         """Remember the lines of *file*, to quote them."""
@@ -77,3 +82,12 @@ class Findings:
         if any(found.severity == "error" for found in self._found):
             raise DefinitionErrors(self._found)
         return tuple(self._found)
+
+    def spend(self, count: int, place: Place) -> bool:
+        """Count what definitions have; False, and said once, when it is more than is read."""
+        self._read += count
+        if self._read > MAX_READ and not self._too_much:
+            self._too_much = True
+            hint = "what stands behind an anchor is counted each time it is used"
+            self.add("E003", f"more than {MAX_READ:,} traits, attributes and patterns in all", place, hint)
+        return not self._too_much

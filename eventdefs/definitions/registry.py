@@ -17,6 +17,10 @@ MEMO = 10_000
 """How many event types are remembered. Senders choose them, so that there is no end of them."""
 
 
+MEMO_LENGTH = 1_000
+"""How long an event type is at most that is remembered."""
+
+
 class Definitions:
     """Event and sample definitions that belong together. Does not change; safe to use from several threads.
 
@@ -88,7 +92,8 @@ class Definitions:
         if numbers or problems:
             converters = [self._sample_converter(number) for number in numbers]
             convert = _with_samples(convert_event, converters, self._sample_priorities, problems)
-        if not problems:  # what did not finish once may do so the next time
+        # What did not finish once may do so the next time; what is very long is not worth its memory.
+        if not problems and len(event_type) <= MEMO_LENGTH:
             if len(self._memo) >= MEMO:
                 self._memo = {}
             self._memo[event_type] = convert

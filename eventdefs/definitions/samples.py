@@ -116,6 +116,8 @@ class SampleParser:
         if isinstance(name_node, Scalar) and name_node.text:
             what = f"the sample definition {name_node.text}"
         shapes.known_keys(mapping, what, SAMPLE_KEYS, self._findings)
+        if not self._findings.spend(sum(shapes.size(value) for _, value in mapping.entries().values()), mapping.place):
+            return None
         lookup = self._lookup(mapping)
         period = mapping.get("period")
         fields: dict[str, Fields] = {}

@@ -9,6 +9,9 @@ from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.source import MERGE, Mapping, Node, Scalar, Sequence
 from eventdefs.hints import did_you_mean
 
+GUESSES = 20
+"""For how many unknown keys of one mapping it is guessed what was meant, which takes longer than all the rest."""
+
 
 def describe(node: Node) -> str:
     """Say what *node* is, in an operator's words."""
@@ -23,6 +26,13 @@ def describe(node: Node) -> str:
         return "<<"
     kind = {bool: "the truth value", int: "the number", float: "the number", str: "the text"}
     return f"{kind.get(type(node.value), 'the date')} {node.text!r}"
+
+
+def size(node: Node | None) -> int:
+    """Return how many entries or items *node* has; a scalar is one."""
+    if isinstance(node, Sequence):
+        return len(node.items)
+    return len(node.entries()) if isinstance(node, Mapping) else 1
 
 
 def as_mapping(node: Node, what: str, findings: Findings) -> Mapping | None:
@@ -80,9 +90,12 @@ def texts(node: Node, what: str, findings: Findings) -> list[tuple[str, Scalar]]
 
 def known_keys(mapping: Mapping, what: str, known: Collection[str], findings: Findings) -> None:
     """Warn of keys that nothing reads."""
+    unknown = 0
     for value, (key, _) in mapping.entries().items():
         if value not in known:
-            hint = f"known keys are {', '.join(known)}{did_you_mean(str(value), known)}"
+            unknown += 1
+            meant = did_you_mean(str(value), known) if unknown <= GUESSES else ""
+            hint = f"known keys are {', '.join(known)}{meant}"
             findings.add("W101", f"unknown key {key.text!r} in {what}", key.place, hint)
 
 
