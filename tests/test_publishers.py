@@ -793,7 +793,7 @@ def test_standard_output_that_is_full() -> None:
         try:
             open_publisher("stdout://").publish(EVERYTHING)
         except RetryableDeliveryError as error:
-            sys.stderr.write(str(error))
+            print(error, file=sys.stderr, flush=True)
             os._exit(7)
     """
     with Path("/dev/full").open("wb") as full:
