@@ -38,13 +38,13 @@ ROWS = (
     "notigen/compute.instance.update",
     "designate-samples/compute.instance.create.start",
 )
-"""Notifications of the conformance data, small to large; the second is the one that goals are held against."""
+"""Notifications of the conformance data, small to large; goals are held against the third, of the median size."""
 
 
 class Case:
     """What is measured: definition files of events and of samples, and a notification as Ceilometer's body in JSON."""
 
-    def __init__(self, name: str = ROWS[1]) -> None:
+    def __init__(self, name: str = ROWS[2]) -> None:
         if CONFORMANCE.is_dir():
             self.events = CONFORMANCE / "definitions" / "events-ceilometer-27.yaml"
             self.meters = CONFORMANCE / "definitions" / "meters-ceilometer-27.yaml"
@@ -106,6 +106,7 @@ def bench_sizes(case: Case) -> None:
 
 def bench_samples(case: Case) -> None:
     """Event and samples together, against Ceilometer doing both."""
+    case = Case(ROWS[1])  # which gives several
     definitions = load_definitions(case.events, case.meters)
     notification = decode_notification(case.data)
     count = len(definitions.convert(notification).samples)
@@ -193,7 +194,8 @@ def bench_memory(case: Case) -> None:
     gc.collect()
     late, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    show("memory kept by 100,000 conversions, late / early", f"{late / max(early, 1):7.2f} ({late:,} bytes)", "flat")
+    kept = f"{early:,} bytes at first, {late:,} at the end of a million"
+    show("memory kept by 100,000 conversions", kept, "flat")
 
 
 BENCHES = {

@@ -100,19 +100,22 @@ def read_json(data: bytes | str) -> Any:
             raise DecodeError(error.reason, _masked(data)) from None
     except RecursionError:
         raise DecodeError("nested too deep", _masked(data)) from None
-    if len(data) > 2 * MAX_DEPTH and _is_deep(data, document):
+    if _brackets(data) > MAX_DEPTH and _is_deep(data, document):
         raise DecodeError(f"nested deeper than {MAX_DEPTH} levels", _masked(data))
     return document
 
 
-def _is_deep(data: bytes | str, document: Any) -> bool:
-    """Tell whether *document*, read of *data*, nests deeper than `MAX_DEPTH`. Nearly always decided by two counts."""
+def _brackets(data: bytes | str) -> int:
+    """Return how many brackets open in *data*. Taking them out is several times as fast as counting them."""
     if isinstance(data, str):
-        if data.count("[") + data.count("{") <= MAX_DEPTH:
-            return False
+        return 2 * len(data) - len(data.replace("[", "")) - len(data.replace("{", ""))
+    return 2 * len(data) - len(data.replace(b"[", b"")) - len(data.replace(b"{", b""))
+
+
+def _is_deep(data: bytes | str, document: Any) -> bool:
+    """Tell whether *document*, read of *data*, nests deeper than `MAX_DEPTH`."""
+    if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
-    elif data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
-        return False
     # Take away the innermost pairs until there are none; brackets in texts may be left over.
     brackets = data.translate(None, _NO_BRACKETS)
     for _ in range(MAX_DEPTH):
@@ -184,14 +187,14 @@ def _notification(document: Any) -> Notification:
     priority = get("priority", "info")
     if type(event_type) is not str or type(priority) is not str:
         raise _NotOne(_lacks("priority", priority) if type(event_type) is str else _lacks("event_type", event_type))
-    if len(event_type) > MAX_ID:
-        raise _NotOne(f"event_type has {len(event_type):,} characters, at most {MAX_ID:,} are read")
     if type(message_id) is not str or not message_id:
         if type(message_id) is not int:
             raise _NotOne(_lacks("message_id", message_id))
         message_id = str(message_id)
-    if len(message_id) > MAX_ID:
-        raise _NotOne(f"message_id has {len(message_id):,} characters, at most {MAX_ID:,} are read")
+    if len(event_type) + len(message_id) > MAX_ID:
+        for name, text in (("event_type", event_type), ("message_id", message_id)):
+            if len(text) > MAX_ID:
+                raise _NotOne(f"{name} has {len(text):,} characters, at most {MAX_ID:,} are read")
     publisher_id = get("publisher_id")
     if publisher_id is not None and type(publisher_id) is not str:
         publisher_id = str(publisher_id)

@@ -88,6 +88,8 @@ def _split(character: str, segment: int, count: int) -> tuple[str, ...]:
     """Return the code that makes of the text `value` its piece, None where there are not so many."""
     if segment == 0 and count:
         return (f"value = value.partition({character!r})[0]",)
+    if segment == 1 and count == 1:
+        return (f"value = value.partition({character!r})", "value = value[2] if value[1] else None")
     return (
         f"value = value.split({character!r}, {count})",
         f"value = value[{segment}] if len(value) > {segment} else None",

@@ -8,17 +8,17 @@ gives the same ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha1
 from itertools import repeat
 from typing import Any, Literal
 from uuid import UUID
 
-from eventdefs.definitions.fields import Fields
+from eventdefs.definitions.fields import NO_CONSTANT, Fields
 from eventdefs.definitions.options import Options
 from eventdefs.definitions.periods import PeriodDefinition, check_span
-from eventdefs.definitions.samples import ATTRIBUTES, IDS, LITERALS, SampleDefinition
+from eventdefs.definitions.samples import ATTRIBUTES, LITERALS, SampleDefinition
 from eventdefs.encode import write_json
 from eventdefs.errors import EventdefsError
 from eventdefs.times import parse_time
@@ -75,6 +75,7 @@ class _Reader:
 
     def __init__(self, definition: SampleDefinition) -> None:
         self.definition = definition
+        self._reads = {name: _reading(name, definition.fields.get(name)) for name in ATTRIBUTES}
 
     def _problem(self, failed: _Failed) -> Problem:
         fields = self.definition.fields.get(failed.attribute)
@@ -84,17 +85,30 @@ class _Reader:
 
     def _read(self, attribute: str, body: Mapping[str, Any]) -> Any:
         """Return what the definition says of *attribute*, None where it says nothing or nothing is found."""
-        fields = self.definition.fields.get(attribute)
-        if fields is None:
-            return None
-        value = _first(attribute, fields, body)
-        if value is None and (attribute in LITERALS or not fields.paths):
-            return fields.literal
-        return value
+        try:
+            return self._reads[attribute](body)
+        except EventdefsError as error:
+            raise _Failed(attribute, str(error), self.definition.fields[attribute].text) from error
 
-    def _read_id(self, attribute: str, body: Mapping[str, Any]) -> Any:
-        value = self._read(attribute, body)
-        return _acting(body, attribute) if value is None and attribute in _FALLBACKS else value
+
+def _reading(attribute: str, fields: Fields | None) -> Callable[[Mapping[str, Any]], Any]:
+    """Return the function that reads *attribute*: decided once, since it is called for every notification."""
+    acts = attribute in _FALLBACKS
+    if fields is None:
+        return (lambda body: _acting(body, attribute)) if acts else (lambda body: None)
+    simple = fields.plugin is None and fields.constant is NO_CONSTANT and len(fields.paths) == 1
+    first = fields.paths[0].first if simple else fields.first
+    literal = fields.literal if attribute in LITERALS or not fields.paths else None
+    if literal is None and not acts:
+        return first
+
+    def read(body: Mapping[str, Any]) -> Any:
+        value = first(body)
+        if value is not None:
+            return value
+        return _acting(body, attribute) if literal is None else literal
+
+    return read
 
 
 def _first(attribute: str, fields: Fields, body: Mapping[str, Any]) -> Any:
@@ -130,10 +144,10 @@ class SampleConverter(_Reader):
                 problems.append(self._problem(failed))
 
     def _row(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        row = {attribute: self._read(attribute, body) for attribute in ("name", "type", "unit", "volume", "timestamp")}
-        for attribute in IDS:
-            row[attribute] = self._read_id(attribute, body)
-        return row
+        try:
+            return {attribute: read(body) for attribute, read in self._reads.items()}
+        except EventdefsError:
+            return {attribute: self._read(attribute, body) for attribute in ATTRIBUTES}  # which says where it fails
 
     def _rows(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the attributes of each of several samples; their numbers must agree."""
@@ -296,7 +310,7 @@ class PeriodConverter(_Reader):
                     return None
             except EventdefsError as error:
                 raise _Failed("while", str(error), path.text) from error
-        resource_id = self._read_id("resource_id", body)
+        resource_id = self._read("resource_id", body)
         if resource_id is None or resource_id == "":
             raise _Failed("resource_id", "no value", self.definition.fields["resource_id"].text)
         begin = self._time("begin", self._period.begin, body)
@@ -309,7 +323,7 @@ class PeriodConverter(_Reader):
         if begin == end:
             return None
         not_before = self._period.not_before
-        meter, project_id = str(self._read("name", body)), _as_text(self._read_id("project_id", body))
+        meter, project_id = str(self._read("name", body)), _as_text(self._read("project_id", body))
         dimensions = {}
         for name, fields in self._period.dimensions.items():
             value = _first(f"dimensions.{name}", fields, body)
@@ -319,7 +333,7 @@ class PeriodConverter(_Reader):
             self._read("unit", body),
             str(resource_id),
             project_id,
-            _as_text(self._read_id("user_id", body)),
+            _as_text(self._read("user_id", body)),
             begin,
             end,
             None if not_before is None else self._time("not_before", not_before, body),
