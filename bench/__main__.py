@@ -38,13 +38,14 @@ ROWS = (
     "notigen/compute.instance.update",
     "designate-samples/compute.instance.create.start",
 )
-"""Notifications of the conformance data, small to large; goals are held against the third, of the median size."""
+"""Notifications of the conformance data, small to large; goals are held against the second, which is
+Ceilometer's own; the third has the median size."""
 
 
 class Case:
     """What is measured: definition files of events and of samples, and a notification as Ceilometer's body in JSON."""
 
-    def __init__(self, name: str = ROWS[2]) -> None:
+    def __init__(self, name: str = ROWS[1]) -> None:
         if CONFORMANCE.is_dir():
             self.events = CONFORMANCE / "definitions" / "events-ceilometer-27.yaml"
             self.meters = CONFORMANCE / "definitions" / "meters-ceilometer-27.yaml"
@@ -85,10 +86,11 @@ def bench_bytes(case: Case) -> None:
     data = case.data
 
     def ours() -> bytes:
-        event = definitions.convert(decode_notification(data)).event
+        event = definitions.convert_json(data).event
         assert event is not None
         return encode_event(event)
 
+    ours()  # the first of an event type prepares what the others use
     with ceilometer(case) as reference:
         show("bytes to bytes / Ceilometer", compare(timed(ours), partial(reference.ask, "bytes")), "25x")
     bare = compare(timed(ours), timed(lambda: orjson.dumps(orjson.loads(data))), 21)
@@ -106,7 +108,6 @@ def bench_sizes(case: Case) -> None:
 
 def bench_samples(case: Case) -> None:
     """Event and samples together, against Ceilometer doing both."""
-    case = Case(ROWS[1])  # which gives several
     definitions = load_definitions(case.events, case.meters)
     notification = decode_notification(case.data)
     count = len(definitions.convert(notification).samples)
@@ -158,10 +159,11 @@ def bench_large(case: Case) -> None:
     definitions = load_definitions(case.events)
 
     def ours() -> bytes:
-        event = definitions.convert(decode_notification(data)).event
+        event = definitions.convert_json(data).event
         assert event is not None
         return encode_event(event)
 
+    ours()
     ratio = compare(timed(ours), timed(lambda: orjson.loads(data)))
     show(f"{len(data):,} bytes / orjson loads alone", f"{1 / ratio.median:7.2f} times as long")
 

@@ -62,8 +62,8 @@ def decode_notification(data: bytes | str | Mapping[str, Any]) -> Notification:
         if isinstance(document.get("ctxt"), Mapping):  # which secrets are taken out of, and which is not ours
             document["ctxt"] = dict(document["ctxt"])
     try:
-        return _notification(document)
-    except _NotOne as why:
+        return build_notification(document)
+    except NotANotification as why:
         raise DecodeError(str(why), _masked(data)) from None
 
 
@@ -79,8 +79,8 @@ def decode_notifications(data: bytes | str) -> list[Notification | DecodeError]:
     found: list[Notification | DecodeError] = []
     for item in document if isinstance(document, list) else [document]:
         try:
-            found.append(_notification(item))
-        except _NotOne as why:
+            found.append(build_notification(item))
+        except NotANotification as why:
             found.append(DecodeError(str(why), _masked(item if isinstance(document, list) else data)))
     return found
 
@@ -155,22 +155,26 @@ def _read_json_slowly(data: bytes | str) -> Any:
     raise DecodeError(reason, b"")
 
 
-class _NotOne(Exception):
+class NotANotification(Exception):
     """Why a document is no notification."""
 
 
-def _notification(document: Any) -> Notification:
-    """Return the notification that *document* is, which becomes part of it."""
+def build_notification(document: Any) -> Notification:
+    """Return the notification that *document* is, which becomes part of it.
+
+    Raises:
+        NotANotification: why it is none.
+    """
     if not isinstance(document, dict):
         kind = {list: "an array", str: "a text", type(None): "null"}.get(type(document), "a number or truth value")
-        raise _NotOne(f"{kind}, expected a JSON object")
+        raise NotANotification(f"{kind}, expected a JSON object")
     get = document.get
     event_type = get("event_type")
     if event_type is None:
         if "oslo.message" in document or "oslo.version" in document:
-            return _notification(_oslo_message(document))
+            return build_notification(_oslo_message(document))
         if "specversion" in document:
-            return _notification(_cloud_event_body(document))
+            return build_notification(_cloud_event_body(document))
     metadata = get("metadata")
     ctxt = get("ctxt")
     if isinstance(metadata, dict):
@@ -186,22 +190,26 @@ def _notification(document: Any) -> Notification:
             del ctxt[key]
     priority = get("priority", "info")
     if type(event_type) is not str or type(priority) is not str:
-        raise _NotOne(_lacks("priority", priority) if type(event_type) is str else _lacks("event_type", event_type))
+        raise NotANotification(
+            _lacks("priority", priority) if type(event_type) is str else _lacks("event_type", event_type)
+        )
     if type(message_id) is not str or not message_id:
         if type(message_id) is not int:
-            raise _NotOne(_lacks("message_id", message_id))
+            raise NotANotification(_lacks("message_id", message_id))
         message_id = str(message_id)
     if len(event_type) + len(message_id) > MAX_ID:
         for name, text in (("event_type", event_type), ("message_id", message_id)):
             if len(text) > MAX_ID:
-                raise _NotOne(f"{name} has {len(text):,} characters, at most {MAX_ID:,} are read")
+                raise NotANotification(f"{name} has {len(text):,} characters, at most {MAX_ID:,} are read")
     publisher_id = get("publisher_id")
     if publisher_id is not None and type(publisher_id) is not str:
         publisher_id = str(publisher_id)
     try:
         timestamp = parse_time(sent)
     except ValueError as error:
-        raise _NotOne(f"timestamp {sent!r:.60}: {error}" if type(sent) is str else _lacks("timestamp", sent)) from None
+        raise NotANotification(
+            f"timestamp {sent!r:.60}: {error}" if type(sent) is str else _lacks("timestamp", sent)
+        ) from None
     priority = priority.lower()
     body = {
         "ctxt": ctxt,
@@ -214,19 +222,37 @@ def _notification(document: Any) -> Notification:
     return Notification(message_id, event_type, publisher_id, priority, timestamp, body)
 
 
+def projected_notification(document: dict[str, Any]) -> Notification:
+    """Return the notification that *document* is, of which only what is looked at was read; it is the body itself.
+
+    Raises:
+        NotANotification, ValueError: it is none, or not in Ceilometer's or oslo.messaging's plain form.
+    """
+    get = document.get
+    metadata = get("metadata")
+    if metadata is not None:
+        message_id, priority, publisher_id = metadata.get("message_id"), get("priority", "info"), get("publisher_id")
+        plain = type(message_id) is str and type(priority) is str and type(publisher_id) is str
+        if plain and 0 < len(message_id) <= MAX_ID:
+            document["priority"] = priority = priority.lower()
+            sent = parse_time(metadata.get("timestamp"))
+            return Notification(message_id, document["event_type"], publisher_id, priority, sent, document)
+    return build_notification(document)
+
+
 def _oslo_message(document: dict[str, Any]) -> dict[str, Any]:
     """Return what oslo.messaging's envelope holds."""
     version, message = document.get("oslo.version"), document.get("oslo.message")
     if version != "2.0":
-        raise _NotOne(f"oslo.version is {version!r:.40}, expected '2.0'")
+        raise NotANotification(f"oslo.version is {version!r:.40}, expected '2.0'")
     if not isinstance(message, str):
-        raise _NotOne("oslo.message is no text")
+        raise NotANotification("oslo.message is no text")
     try:
         inner = read_json(message)
     except DecodeError as error:
-        raise _NotOne(f"oslo.message is {error.reason}") from None
+        raise NotANotification(f"oslo.message is {error.reason}") from None
     if not isinstance(inner, dict) or "oslo.message" in inner or "specversion" in inner:
-        raise _NotOne("oslo.message is no notification")
+        raise NotANotification("oslo.message is no notification")
     return inner
 
 
@@ -239,11 +265,11 @@ def _cloud_event_body(document: dict[str, Any]) -> dict[str, Any]:
     """Return a CloudEvent as the body that Ceilometer's endpoints see."""
     version = document["specversion"]
     if version != "1.0":
-        raise _NotOne(f"specversion is {version!r:.40}, expected '1.0'")
+        raise NotANotification(f"specversion is {version!r:.40}, expected '1.0'")
     if "data_base64" in document:
-        raise _NotOne("the CloudEvent carries binary data, expected JSON under `data`")
+        raise NotANotification("the CloudEvent carries binary data, expected JSON under `data`")
     if not isinstance(document.get("type"), str):
-        raise _NotOne(_lacks("type", document.get("type")))
+        raise NotANotification(_lacks("type", document.get("type")))
     # Extension attributes say who acted and why, as a context does.
     ctxt = {key: value for key, value in document.items() if key not in _CLOUD_EVENT}
     if isinstance(tenant := ctxt.get("tenantid"), str):

@@ -45,7 +45,12 @@ def event_document(event: Event) -> Event:
 
 def encode_event(event: Event) -> bytes:
     """Return *event* in our own form, as one line of JSON."""
-    return write_json(event_document(event) if event.types else event)
+    if "float" in event.types.values():
+        event = event_document(event)
+    try:
+        return _write_json(event)
+    except UnicodeError:
+        return write_json(event)
 
 
 def ceilometer_event(event: Event) -> dict[str, Any]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import msgspec
+
+from eventdefs.decode import NotANotification, decode_notification, projected_notification
 from eventdefs.definitions.converters import Convert, compile_event
 from eventdefs.definitions.derive import PeriodConverter, SampleConverter
 from eventdefs.definitions.events import EventDefinition, catch_all
 from eventdefs.definitions.options import Options, lowered
 from eventdefs.definitions.patterns import PatternIndex, RegexIndex
+from eventdefs.definitions.projection import project
 from eventdefs.definitions.samples import SampleDefinition
 from eventdefs.errors import Finding
 from eventdefs.types import Conversion, DefinitionRef, Event, Notification, Period, Problem, Sample
@@ -19,6 +25,12 @@ MEMO = 10_000
 
 MEMO_LENGTH = 1_000
 """How long an event type is at most that is remembered."""
+
+
+PROJECTED = 500
+"""For how many event types `convert_json` keeps a decoder."""
+# A guess: the answer is compared with what is read.
+_EVENT_TYPE = re.compile(rb'"event_type": ?"([^"]{1,200})"').search
 
 
 class Definitions:
@@ -53,6 +65,7 @@ class Definitions:
         self._compiled: dict[int, Convert] = {}
         self._converters: dict[int, SampleConverter | PeriodConverter] = {}
         self._memo: dict[str, Convert] = {}
+        self._projected: dict[bytes, tuple[Callable[[bytes], dict[str, Any]], Convert, str]] = {}
 
     def __repr__(self) -> str:
         return f"<Definitions: {len(self.events)} of events, {len(self.samples)} of samples>"
@@ -66,6 +79,42 @@ class Definitions:
         if convert is None:
             convert = self._plan(notification.event_type)
         return convert(notification)
+
+    def convert_json(self, data: bytes) -> Conversion:
+        """Return what `convert` returns for the notification that *data* is.
+
+        Where only keys are looked at, only they are read, which is faster; what is wrong with the JSON of a value that
+        nobody looks at is then not noticed.
+
+        Raises:
+            DecodeError: *data* is no notification.
+        """
+        found = _EVENT_TYPE(data)
+        projected = None if found is None else self._projected.get(found[1])
+        if projected is not None:
+            decode, convert, event_type = projected
+            try:
+                document = decode(data)
+                if document.get("event_type") == event_type:
+                    return convert(projected_notification(document))
+            except (msgspec.MsgspecError, UnicodeError, RecursionError, NotANotification, ValueError):
+                pass  # the whole is read, and that says what is wrong, if anything is
+        notification = decode_notification(data)
+        event_type = notification.event_type
+        if found is not None and projected is None and found[1] == event_type.encode("utf-8", "surrogatepass"):
+            self._project(found[1], event_type)
+        return self.convert(notification)
+
+    def _project(self, key: bytes, event_type: str) -> None:
+        """Prepare `convert_json` for *event_type*, if it gives an event and nothing else."""
+        number = self._patterns.last(event_type)
+        if number is None or self._raw_priorities or any(self._regexes.all(event_type)):
+            return
+        if len(self._projected) >= PROJECTED:
+            self._projected = {}
+        decode = project(self._all_events[number], event_type)
+        if decode is not None:
+            self._projected[key] = (decode, self._event_converter(number), event_type)
 
     def find(self, event_type: str) -> DefinitionRef | None:
         """Return which event definition applies to *event_type*; None where none does."""

@@ -34,6 +34,20 @@ def find_tenant(event_type: str, body: Mapping[str, Any]) -> str | None:
     return acting
 
 
+def looked_at(event_type: str) -> list[tuple[str, ...]]:
+    """Return the keys of every place that `find_tenant` looks at."""
+    payload = [
+        *((key,) for key in _KEYS),
+        *(("nova_object.data", key) for key in _KEYS),
+        ("owner",),
+        ("image", "owner"),
+    ]
+    payload.append(("initiator", "project_id"))
+    for resource in _resource_keys(event_type):
+        payload += [(resource,), (resource + "s",)]
+    return [("payload", *keys) for keys in payload] + [("ctxt", key) for key in _ACTING]
+
+
 def _text(mapping: Any, keys: tuple[str, ...]) -> str | None:
     if isinstance(mapping, dict):
         for key in keys:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
 
 import eventdefs
-from eventdefs import Options
+from eventdefs import DecodeError, Options
 from eventdefs.decode import decode_notification
 
 from .data import JSON, Row, corpus, definition_names, definition_text, rows
@@ -55,6 +56,19 @@ def test_corpus_gives_what_ceilometer_gives(name: str) -> None:
     wrong = [text for row in rows_of(name) if (text := judge(row))]
     if wrong:
         pytest.fail("\n\n".join([f"{len(wrong)} rows", *wrong[:SHOWN]]), pytrace=False)
+
+
+@pytest.mark.parametrize("name", definition_names("events-"))
+def test_reading_what_is_looked_at_gives_the_same(name: str) -> None:
+    """From bytes, every notification gives what it gives when all of it is read; also the second of its type."""
+    definitions = eventdefs.parse_definitions(definition_text(name), file=f"{name}.yaml")
+    for notification in corpus().values():
+        data = json.dumps(body_of(notification) | {"priority": notification["priority"]}).encode()
+        try:
+            expected = repr(definitions.convert(decode_notification(data)))
+        except DecodeError:
+            continue
+        assert [repr(definitions.convert_json(data)) for _ in range(2)] == [expected] * 2, notification["name"]
 
 
 @pytest.mark.parametrize("name", FILES)
