@@ -11,6 +11,7 @@ from typing import Any
 # 2026-08-01 01:02:03.000004; datetime.fromisoformat reads it alone and in C. (It lets some longer texts through.)
 _NAIVE = {"-- ::": 19, "--T::": 19, "-- ::.": 26, "--T::.": 26}
 _ZULU = {"-- ::Z": 20, "--T::Z": 20, "-- ::.": 27, "--T::.": 27}
+_OFFSET = {"-- ::+": 25, "--T::+": 25, "-- ::-": 25, "--T::-": 25, "-- ::.": 32, "--T::.": 32}
 _READS_24 = sys.version_info >= (3, 13)
 """Whether fromisoformat takes 24:00 for midnight, which is no time here."""
 
@@ -44,11 +45,15 @@ def parse_time(text: Any) -> datetime:
     """
     if type(text) is str:
         shape, length = text[4:20:3], len(text)
-        naive = _NAIVE.get(shape) == length
-        if (naive or (_ZULU.get(shape) == length and text[-1] == "Z")) and not (_READS_24 and text[11:13] == "24"):
+        if not (_READS_24 and text[11:13] == "24"):
             try:
-                return _from_iso(text + "Z" if naive else text)
-            except ValueError:
+                if _NAIVE.get(shape) == length:
+                    return _from_iso(text + "Z")
+                if _ZULU.get(shape) == length and text[-1] == "Z":
+                    return _from_iso(text)
+                if _OFFSET.get(shape) == length and text[-3] == ":" and text[-6] in "+-":
+                    return _from_iso(text).astimezone(UTC)
+            except (ValueError, OverflowError):
                 pass  # a rarer form after all, or none
         # One final line end is let through, as by the library.
         found = _ISO_8601(text.removesuffix("\n"))
