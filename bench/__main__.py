@@ -98,8 +98,8 @@ def bench_bytes(case: Case) -> None:
 
 
 def bench_sizes(case: Case) -> None:
-    """The first two for payloads from small to large."""
-    for name in ROWS if CONFORMANCE.is_dir() else ():
+    """The first two for the other payloads, from small to large."""
+    for name in (ROWS[0], *ROWS[2:]) if CONFORMANCE.is_dir() else ():
         each = Case(name)
         print(each)
         bench_convert(each)

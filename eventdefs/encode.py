@@ -47,7 +47,7 @@ def encode_event(event: Event) -> bytes:
     """Return *event* in our own form, as one line of JSON."""
     if "float" in event.types.values():
         event = event_document(event)
-    try:
+    try:  # here as well as in `write_json`: a call is a fiftieth of the way from bytes to bytes
         return _write_json(event)
     except UnicodeError:
         return write_json(event)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from eventdefs.decode import NotANotification, decode_notification, projected_notification
+from eventdefs.decode import MAX_ID, NotANotification, decode_notification, projected_notification
 from eventdefs.definitions.converters import Convert, compile_event
 from eventdefs.definitions.derive import PeriodConverter, SampleConverter
 from eventdefs.definitions.events import EventDefinition, catch_all
@@ -23,12 +23,8 @@ MEMO = 10_000
 """How many event types are remembered. Senders choose them, so that there is no end of them."""
 
 
-MEMO_LENGTH = 1_000
-"""How long an event type is at most that is remembered."""
-
-
 PROJECTED = 500
-"""For how many event types `convert_json` keeps a decoder."""
+"""For how many event types `convert_json` keeps a decoder, or knows that there is none."""
 # A guess: the answer is compared with what is read.
 _EVENT_TYPE = re.compile(rb'"event_type": ?"([^"]{1,200})"').search
 
@@ -65,7 +61,8 @@ class Definitions:
         self._compiled: dict[int, Convert] = {}
         self._converters: dict[int, SampleConverter | PeriodConverter] = {}
         self._memo: dict[str, Convert] = {}
-        self._projected: dict[bytes, tuple[Callable[[bytes], dict[str, Any]], Convert, str]] = {}
+        # () for event types that are read whole, so that it is asked once
+        self._projected: dict[bytes, tuple[Callable[[bytes], dict[str, Any]], Convert, str] | tuple[()]] = {}
 
     def __repr__(self) -> str:
         return f"<Definitions: {len(self.events)} of events, {len(self.samples)} of samples>"
@@ -90,8 +87,9 @@ class Definitions:
             DecodeError: *data* is no notification.
         """
         found = _EVENT_TYPE(data)
-        projected = None if found is None else self._projected.get(found[1])
-        if projected is not None:
+        key = b"" if found is None else found[1]
+        projected = self._projected.get(key)
+        if projected:
             decode, convert, event_type = projected
             try:
                 document = decode(data)
@@ -101,20 +99,19 @@ class Definitions:
                 pass  # the whole is read, and that says what is wrong, if anything is
         notification = decode_notification(data)
         event_type = notification.event_type
-        if found is not None and projected is None and found[1] == event_type.encode("utf-8", "surrogatepass"):
-            self._project(found[1], event_type)
+        if projected is None and key and key == event_type.encode("utf-8", "surrogatepass"):
+            if len(self._projected) >= PROJECTED:
+                self._projected = {}
+            self._projected[key] = self._project(event_type) or ()
         return self.convert(notification)
 
-    def _project(self, key: bytes, event_type: str) -> None:
-        """Prepare `convert_json` for *event_type*, if it gives an event and nothing else."""
+    def _project(self, event_type: str) -> tuple[Callable[[bytes], dict[str, Any]], Convert, str] | None:
+        """Return what `convert_json` needs for *event_type*; None where it gives more than an event of some keys."""
         number = self._patterns.last(event_type)
         if number is None or self._raw_priorities or any(self._regexes.all(event_type)):
-            return
-        if len(self._projected) >= PROJECTED:
-            self._projected = {}
+            return None
         decode = project(self._all_events[number], event_type)
-        if decode is not None:
-            self._projected[key] = (decode, self._event_converter(number), event_type)
+        return None if decode is None else (decode, self._event_converter(number), event_type)
 
     def find(self, event_type: str) -> DefinitionRef | None:
         """Return which event definition applies to *event_type*; None where none does."""
@@ -142,7 +139,7 @@ class Definitions:
             converters = [self._sample_converter(number) for number in numbers]
             convert = _with_samples(convert_event, converters, self._sample_priorities, problems)
         # What did not finish once may do so the next time; what is very long is not worth its memory.
-        if not problems and len(event_type) <= MEMO_LENGTH:
+        if not problems and len(event_type) <= MAX_ID:
             if len(self._memo) >= MEMO:
                 self._memo = {}
             self._memo[event_type] = convert

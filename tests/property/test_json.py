@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventdefs import DecodeError, Definitions, Options, decode_notification, parse_definitions
+from eventdefs.definitions import registry
+from eventdefs.definitions.projection import project
 
 from . import examples
 from .test_converters import NOTIFICATIONS, TRAITS
@@ -125,3 +127,14 @@ def test_an_event_type_that_is_no_utf_8() -> None:
     definitions = parse_definitions("[]")
     data = json.dumps(GOOD).encode().replace(b"volume.create.end", b"volume.\xed\xa0\x80")
     assert [looked_at(definitions, data) for _ in range(2)] == [whole(definitions, data)] * 2
+
+
+@pytest.mark.parametrize("path", ["payload.a", "payload.volume.`len`"], ids=["keys", "more than keys"])
+def test_the_way_is_prepared_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether there is a shorter way is asked for the first notification of an event type, and not again."""
+    asked = []
+    monkeypatch.setattr(registry, "project", lambda *words: asked.append(words) or project(*words))
+    definitions = parse_definitions(json.dumps([{"event_type": "*", "traits": {"a": path}}]))
+    data = json.dumps(GOOD).encode()
+    assert len({repr(definitions.convert_json(data)) for _ in range(5)}) == 1
+    assert len(asked) == 1
