@@ -33,15 +33,30 @@ if TYPE_CHECKING:
         EventdefsError,
         Finding,
         InputError,
+        LedgerError,
         PathEvaluationError,
         PathSyntaxError,
         PermanentDeliveryError,
         PublisherURLError,
         RetryableDeliveryError,
     )
+    from eventdefs.metering import Ledger, LedgerSettings, open_ledger
     from eventdefs.pipeline import Pipeline, Sink
     from eventdefs.publishers import Batch, Publisher, open_publisher
-    from eventdefs.types import Conversion, Event, Notification, Period, Place, Problem, Sample, TraitType
+    from eventdefs.types import (
+        Closure,
+        Conversion,
+        Event,
+        Gap,
+        Notification,
+        Period,
+        Place,
+        Problem,
+        Refusal,
+        Sample,
+        TraitType,
+        Usage,
+    )
 
 __version__ = "0.1.0"
 
@@ -57,20 +72,36 @@ _HOMES = {
         "EventdefsError",
         "Finding",
         "InputError",
+        "LedgerError",
         "PathEvaluationError",
         "PathSyntaxError",
         "PermanentDeliveryError",
         "PublisherURLError",
         "RetryableDeliveryError",
     ),
+    "eventdefs.metering": ("Ledger", "LedgerSettings", "open_ledger"),
     "eventdefs.pipeline": ("Pipeline", "Sink"),
     "eventdefs.publishers": ("Batch", "Publisher", "open_publisher"),
-    "eventdefs.types": ("Conversion", "Event", "Notification", "Period", "Place", "Problem", "Sample", "TraitType"),
+    "eventdefs.types": (
+        "Closure",
+        "Conversion",
+        "Event",
+        "Gap",
+        "Notification",
+        "Period",
+        "Place",
+        "Problem",
+        "Refusal",
+        "Sample",
+        "TraitType",
+        "Usage",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Batch",
+    "Closure",
     "Conversion",
     "DecodeError",
     "DefinitionErrors",
@@ -80,7 +111,11 @@ __all__ = [
     "EventBus",
     "EventdefsError",
     "Finding",
+    "Gap",
     "InputError",
+    "Ledger",
+    "LedgerError",
+    "LedgerSettings",
     "Notification",
     "Options",
     "PathEvaluationError",
@@ -92,15 +127,18 @@ __all__ = [
     "Problem",
     "Publisher",
     "PublisherURLError",
+    "Refusal",
     "RetryableDeliveryError",
     "Sample",
     "Sink",
     "Subscription",
     "TraitType",
+    "Usage",
     "decode_notification",
     "decode_notifications",
     "encode_event",
     "load_definitions",
+    "open_ledger",
     "open_publisher",
     "parse_definitions",
 ]

@@ -7,6 +7,7 @@ EventdefsError
  |-- PathSyntaxError             text that is no path, with the column
  |-- PathEvaluationError         a path that fails on a document
  |-- PublisherURLError           a publisher's URL or options
+ |-- LedgerError                 what is asked of a ledger cannot be done
  `-- DeliveryError               a batch was not delivered
       |-- RetryableDeliveryError    the same batch may be accepted later
       `-- PermanentDeliveryError    it never will
@@ -121,6 +122,10 @@ class PathEvaluationError(EventdefsError):
 
 class PublisherURLError(EventdefsError):
     """A publisher's URL names an unknown scheme or option, or a value that the option does not take."""
+
+
+class LedgerError(EventdefsError):
+    """What is asked of a ledger cannot be done: its URL names none, a month is not over, hours are no longer kept."""
 
 
 class DeliveryError(EventdefsError):

@@ -134,6 +134,9 @@ class Period(msgspec.Struct, frozen=True, tag_field="kind", tag="period"):
         dimensions: what splits the usage, for example the flavour.
         message_id: the notification that claims.
         id: the same for the same notification, meter and resource.
+        not_after: nothing after it counts, None without a bound.
+        status: `running` is counted; `idle` says that it was there and is not to be counted; `ending` that it is gone
+            at the end of the claim, and counts where what was before it counts.
     """
 
     meter: str
@@ -148,6 +151,142 @@ class Period(msgspec.Struct, frozen=True, tag_field="kind", tag="period"):
     dimensions: Mapping[str, str]
     message_id: str
     id: str
+    not_after: datetime | None = None
+    status: Literal["running", "idle", "ending"] = "running"
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What a usage record rests on.
+
+    Attributes:
+        claims: how many claims own time in it; repetitions are not counted.
+        witnesses: the message_ids of the first and the last notification of them.
+        digest: of the spans that were counted; equal spans have equal digests, in any order of arrival.
+        definitions: the fingerprint of the definitions that made the claims, '' where it is not known.
+    """
+
+    claims: int
+    witnesses: tuple[str, ...]
+    digest: str
+    definitions: str
+
+
+class Usage(msgspec.Struct, frozen=True, tag_field="kind", tag="usage"):
+    """How long a resource ran in an hour, with one set of dimensions, for one project. It can be billed.
+
+    Attributes:
+        id: uuid5 of meter, resource, period, dimensions, project and revision.
+        meter, unit, resource_id, project_id, dimensions: what ran, for whom, and what it was.
+        period_start, period_end: the hour, in UTC.
+        timestamp: a millisecond before the end, so that no system counts it to the next hour.
+        quantity: in `unit`, decimal text of at most 9 digits after the point; absolute as of this revision.
+        delta: what this revision adds to the one before; the deltas of all revisions are the quantity.
+        seconds: the same as `quantity`, exact.
+        revision: from 1; a later one replaces the one before.
+        supersedes: the id of the record before, None of the first.
+        state: `final` at first, `corrected` after that.
+        closed_by: why the hour was final: `coverage`, `deletion`, `watermark` or `end_of_input`.
+        reason: why a correction was made: `late`, `deletion`, `definitions` or `approved`; '' of the first.
+        recorded_at: when it was recorded; never before that of a lower sequence.
+        sequence: grows in the order in which records were committed.
+    """
+
+    id: str
+    meter: str
+    unit: str
+    resource_id: str
+    project_id: str | None
+    dimensions: Mapping[str, str]
+    period_start: datetime
+    period_end: datetime
+    timestamp: datetime
+    quantity: str
+    delta: str
+    seconds: str
+    revision: int
+    supersedes: str | None
+    state: Literal["final", "corrected"]
+    closed_by: str
+    reason: str
+    evidence: Evidence
+    recorded_at: datetime
+    sequence: int
+
+
+class Gap(msgspec.Struct, frozen=True, tag_field="kind", tag="gap"):
+    """A hole between the claims of a resource: nobody says whether it ran. It is never filled in silence.
+
+    Attributes:
+        begin, end: the hole.
+        state: `open`, or `filled` when later claims covered it, all or in part.
+    """
+
+    id: str
+    meter: str
+    resource_id: str
+    begin: datetime
+    end: datetime
+    state: Literal["open", "filled"]
+    recorded_at: datetime
+    sequence: int
+
+
+class Refusal(msgspec.Struct, frozen=True, tag_field="kind", tag="refusal"):
+    """A claim, or the part of one, that was not counted.
+
+    Attributes:
+        begin, end: the part that was refused.
+        reason: `too_late`, for hours that are no longer kept open; `future`, of a notification dated more than a day
+            ahead of the clock.
+    """
+
+    id: str
+    meter: str
+    resource_id: str
+    project_id: str | None
+    begin: datetime
+    end: datetime
+    message_id: str
+    reason: Literal["too_late", "future"]
+    recorded_at: datetime
+    sequence: int
+
+
+class Closure(msgspec.Struct, frozen=True, tag_field="kind", tag="closure"):
+    """All that was recorded of a meter in an hour, so that a consumer can prove that it has everything.
+
+    Attributes:
+        period_start, period_end: the hour.
+        revision: from 1; corrections of the hour make the next.
+        count: how many usage records there are of this meter and hour, all revisions counted.
+        quantity: the sum of their deltas.
+        digest: the sum of the SHA-256 of their ids and deltas, see `metering.records.digest_of`.
+    """
+
+    id: str
+    meter: str
+    period_start: datetime
+    period_end: datetime
+    revision: int
+    count: int
+    quantity: str
+    digest: str
+    recorded_at: datetime
+    sequence: int
+
+
+Record = Usage | Gap | Refusal | Closure
+"""What a ledger records."""
+
+
+def kind_of(record: Record) -> str:
+    """Return the word that stands under `kind` where *record* is written."""
+    return str(record.__struct_config__.tag)
+
+
+def begin_of(record: Record) -> datetime:
+    """Return when what *record* is about begins."""
+    return record.period_start if isinstance(record, (Usage, Closure)) else record.begin
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -39,6 +39,23 @@ METERS = """\
 metric:
   - {name: size, event_type: volume, type: gauge, unit: GiB, volume: $.payload.size, resource_id: $.payload.id}
 """
+UPTIME = """\
+metric:
+  - name: database.uptime
+    event_type: trove[.]instance[.]exists$
+    type: delta
+    unit: h
+    resource_id: $.payload.id
+    project_id: $.payload.tenant_id
+    period: {begin: $.payload.begin, end: $.payload.end, while: {$.payload.state: active}}
+  - name: database.uptime
+    event_type: trove[.]instance[.]delete$
+    type: delta
+    unit: h
+    resource_id: $.payload.id
+    project_id: $.payload.tenant_id
+    period: {end: $.payload.deleted_at, length: 1h, closes: true}
+"""
 
 
 class Ran(NamedTuple):
@@ -57,6 +74,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("d.yaml").write_text(DEFINITIONS)
     Path("m.yaml").write_text(METERS)
+    Path("u.yaml").write_text(UPTIME)
     return tmp_path
 
 
@@ -101,6 +119,24 @@ EVENT = {
     },
 }
 USE = ("--definitions", "d.yaml")
+
+
+def ran_from(begin: str, end: str, sent: str = "", id: str = "db-1", state: str = "active") -> bytes:
+    """Return a notification that *id* ran from *begin* to *end*, times of the first of August 2026 unless dated."""
+    begin, end, sent = (time if "-" in time else f"2026-08-01 {time}" for time in (begin, end, sent or end))
+    payload = {"id": id, "tenant_id": "p-1", "begin": begin, "end": end, "state": state}
+    return line(f"m-{id}-{begin}-{end}", event_type="trove.instance.exists", timestamp=sent, payload=payload)
+
+
+def deleted_at(time: str, id: str = "db-1") -> bytes:
+    payload = {"id": id, "tenant_id": "p-1", "deleted_at": f"2026-08-01 {time}"}
+    return line(f"d-{id}", event_type="trove.instance.delete", timestamp=f"2026-08-01 {time}", payload=payload)
+
+
+METER = ("--definitions", "u.yaml", "--drop-unmatched")
+HOUR_AND_HALF = (
+    ran_from("00:00", "01:00") + ran_from("00:30", "01:30") + ran_from("00:30", "01:30", id="db-2", state="off")
+)
 
 
 # --- output ----------------------------------------------------------------------------------------------------------
@@ -274,6 +310,20 @@ STATUSES = {
     "an unknown format": (GOOD, ("--format", "xml"), 2),
     "a batch of nothing": (GOOD, ("--batch", "0"), 2),
     "a batch of text": (GOOD, ("--batch", "many"), 2),
+    "usage": (HOUR_AND_HALF, METER, 0),
+    "usage that nobody counts": (HOUR_AND_HALF, (*METER, "--to", "file://out.jsonl"), 0),
+    "usage that is too late": (
+        ran_from("2026-08-01", "2026-08-02") + ran_from("2026-06-01", "2026-06-02"),
+        (*METER, "--batch", "1"),
+        1,
+    ),
+    "usage of the future": (ran_from("3000-01-01", "3000-01-02"), METER, 1),
+    "a ledger that is none": (GOOD, ("--ledger", "nowhere://"), 2),
+    "a ledger that cannot be": (GOOD, ("--ledger", "sqlite:///no/ledger.db"), 2),
+    "a ledger that is no database": (GOOD, ("--ledger", "sqlite:///d.yaml"), 2),
+    "a lateness that is no time": (GOOD, ("--lateness", "soon"), 2),
+    "a time that is too long": (GOOD, ("--keep-open", "9999999999d"), 2),
+    "hours that would be forgotten before they are final": (GOOD, ("--lateness", "2d", "--keep-open", "1d"), 2),
 }
 
 
@@ -290,7 +340,10 @@ def test_statuses(given: bytes, arguments: tuple[str, ...], status: int) -> None
 
 MESSAGES = {
     "no command": ((), "eventdefs: error: the following arguments are required: COMMAND"),
-    "an unknown command": (("rnu",), "eventdefs: error: argument COMMAND: invalid choice: 'rnu' (choose from 'run')"),
+    "an unknown command": (
+        ("rnu",),
+        "eventdefs: error: argument COMMAND: invalid choice: 'rnu' (choose from 'run', 'usage')",
+    ),
     "an unknown option": (("run", "--nothing"), "eventdefs: error: unrecognized arguments: --nothing"),
     "a file that is not there": (("run", "missing.json"), "eventdefs: missing.json: there is no such file"),
     "an empty folder": (
@@ -304,6 +357,30 @@ MESSAGES = {
     "dead letters": (
         ("run", "--dead-letters", "no/letters"),
         "eventdefs: --dead-letters no/letters: No such file or directory",
+    ),
+    "a ledger": (
+        ("run", "--ledger", "nowhere://me:secret@host"),
+        "eventdefs: nowhere://host names no ledger, known are sqlite, postgresql, mysql and memory",
+    ),
+    "a ledger that cannot be": (
+        ("run", "--ledger", "sqlite:///no/ledger.db"),
+        "eventdefs: the ledger sqlite:///no/ledger.db cannot be used: unable to open database file",
+    ),
+    "a time": (
+        ("run", "--lateness", "1 hour"),
+        "eventdefs run: error: argument --lateness: '1 hour' is no time, as 90s, 15min, 1h or 35d",
+    ),
+    "a time of no ledger": (
+        ("run", "--to", "file://out.jsonl", "--lateness", "2h"),
+        "eventdefs: --lateness, --keep-open and --leave-open are of a ledger: name one with --ledger",
+    ),
+    "leaving open in no ledger": (
+        ("run", "--to", "file://out.jsonl", "--leave-open"),
+        "eventdefs: --lateness, --keep-open and --leave-open are of a ledger: name one with --ledger",
+    ),
+    "times that do not go together": (
+        ("run", "--keep-open", "30min"),
+        "eventdefs: keep_open is shorter than lateness: hours would be forgotten before they are final",
     ),
 }
 
@@ -445,6 +522,7 @@ def test_summary_as_json() -> None:
         "events": 4,
         "samples": 2,
         "periods": 0,
+        "usage": {"claims": 0, "late": 0, "future": 0, "usage": 0, "gaps": 0, "closures": 0},
         "rejected": 1,
         "unmatched": {"port.create.end": 1},
         "unwanted": {},
@@ -625,6 +703,170 @@ def test_the_shipped_definitions_are_the_default() -> None:
     ran = run("run", "--quiet", given=given)
     assert [document["kind"] for document in ran.lines] == ["event", "sample", "sample"]
     assert ran.lines[0]["traits"]["size"] == 4
+
+
+# --- usage -----------------------------------------------------------------------------------------------------------
+
+
+def said_of_usage(ran: Ran) -> list[str]:
+    """Return the lines of the summary that speak of usage."""
+    return [found for found in ran.err.splitlines() if "ledger" in found]
+
+
+def stored(statement: str) -> list[tuple[Any, ...]]:
+    with contextlib.closing(sqlite3.connect("e.db")) as connection:
+        return connection.execute(statement).fetchall()
+
+
+QUANTITIES = "SELECT resource_id, substr(period_start, 12, 5), quantity, revision, closed_by, reason FROM usage"
+
+
+def test_usage_is_shown() -> None:
+    """What a run counts is shown below what was claimed, with nothing to be set up."""
+    ran = run("run", *METER, "--format", "text", given=HOUR_AND_HALF)
+    shown = [row[21:] for row in ran.out.splitlines()]
+    assert (ran.status, [row for row in shown if not row.startswith("period")]) == (
+        0,
+        [
+            "usage   database.uptime                   p-1       1 h of db-1",
+            "usage   database.uptime                   p-1       0.5 h of db-1",
+            "closure database.uptime                   -         1 in 1 from 2026-08-01T00:00:00Z",
+            "closure database.uptime                   -         0.5 in 1 from 2026-08-01T01:00:00Z",
+        ],
+    )
+    assert [row.rpartition(" of ")[2] for row in shown if row.startswith("period")] == ["db-1", "db-1", "db-2, idle"]
+    assert said_of_usage(ran) == ["ledger: 2 records of usage"]
+
+
+def test_usage_in_lines() -> None:
+    """A usage record and its delta sample have one id; closures say what there is."""
+    ran = run("run", *METER, "--quiet", given=HOUR_AND_HALF)
+    made = [document for document in ran.lines if document["kind"] != "period"]
+    assert [document["kind"] for document in made] == ["sample", "usage", "sample", "usage", "closure", "closure"]
+    samples, usage, closures = made[0:4:2], made[1:4:2], made[4:]
+    assert [document["id"] for document in samples] == [document["id"] for document in usage]
+    assert [(document["type"], document["volume"]) for document in samples] == [("delta", 1.0), ("delta", 0.5)]
+    assert [(document["quantity"], document["closed_by"]) for document in usage] == [
+        ("1", "coverage"),
+        ("0.5", "end_of_input"),
+    ]
+    assert [(document["count"], document["quantity"]) for document in closures] == [(1, "1"), (1, "0.5")]
+
+
+@pytest.mark.parametrize("to", ["file://out.jsonl", "sqlite:///e.db"])
+def test_usage_is_stored_of_a_ledger_only(to: str) -> None:
+    """What one run alone counts is no bill: hours that several runs touch need a ledger that all of them use."""
+    ran = run("run", *METER, "--to", to, "--to", "memory://", given=HOUR_AND_HALF)
+    assert (ran.status, said_of_usage(ran)) == (0, ["3 periods not counted: name a ledger with --ledger"])
+    one = run("run", *METER, "--to", to, given=ran_from("00:00", "01:00"))
+    assert said_of_usage(one) == ["1 period not counted: name a ledger with --ledger"]
+    none = run("run", *USE, "--to", to, given=GOOD)
+    assert said_of_usage(none) == []
+    as_json = run("run", *METER, "--to", to, "--format", "json", given=HOUR_AND_HALF)
+    assert json.loads(as_json.err)["usage"] is None
+
+
+LEDGER = (*METER, "--ledger", "sqlite:///l.db", "--to", "sqlite:///e.db", "--format", "json")
+
+
+def counts(ran: Ran) -> tuple[int, int, int]:
+    """Return how many claims were counted, and what was recorded: usage and gaps."""
+    usage = json.loads(ran.err)["usage"]
+    return usage["claims"], usage["usage"], usage["gaps"]
+
+
+def test_a_later_run_continues_the_ledger() -> None:
+    """Runs over one ledger count what one run over all would, and the same input again adds nothing."""
+    first = run("run", *LEDGER, "--leave-open", given=HOUR_AND_HALF)
+    assert (counts(first), stored(QUANTITIES)) == ((3, 1, 0), [("db-1", "00:00", "1", 1, "coverage", "")])
+    again = run("run", *LEDGER, "--leave-open", given=HOUR_AND_HALF)
+    assert (counts(again), len(stored(QUANTITIES))) == ((3, 0, 0), 1)
+    assert json.loads(again.err)["published"][0]["duplicates"] == 3
+    rest = run("run", *LEDGER, given=ran_from("01:00", "02:00"))
+    assert (counts(rest), stored(QUANTITIES)[1:]) == ((1, 1, 0), [("db-1", "01:00", "1", 1, "coverage", "")])
+    assert stored("SELECT count(*) FROM samples") == [(2,)]
+
+
+def test_hours_are_final_at_the_end_of_a_run() -> None:
+    """What comes later corrects them, with a delta."""
+    run("run", *LEDGER, given=HOUR_AND_HALF)
+    late = run("run", *LEDGER, given=ran_from("01:15", "01:45"))
+    assert (counts(late), stored(QUANTITIES)) == (
+        (1, 1, 0),
+        [
+            ("db-1", "00:00", "1", 1, "coverage", ""),
+            ("db-1", "01:00", "0.5", 1, "end_of_input", ""),
+            ("db-1", "01:00", "0.75", 2, "end_of_input", "late"),
+        ],
+    )
+    assert stored("SELECT volume FROM samples ORDER BY sequence") == [(1,), (0.5,), (0.25,)]
+
+
+def test_a_deletion_ends_the_hours() -> None:
+    """It claims the time before it, its hour is final at once, and what claims more does not count."""
+    for given in (ran_from("00:00", "01:00") + deleted_at("01:20"), ran_from("01:00", "02:00")):
+        run("run", *LEDGER, "--leave-open", given=given)
+        assert stored(f"{QUANTITIES} ORDER BY period_start") == [
+            ("db-1", "00:00", "1", 1, "coverage", ""),
+            ("db-1", "01:00", "0.333333333", 1, "deletion", ""),
+        ]
+
+
+def test_lateness() -> None:
+    """An hour that is not covered waits for so long after its end, by the time of the input."""
+    given = ran_from("00:30", "01:00")
+    given += b"".join(ran_from("01:10", "01:20", id=f"db-{number}") for number in range(2, 80))
+    for lateness, expected in (("15min", [("db-1", "00:00", "0.5", 1, "watermark", "")]), ("1h", [])):
+        to = ("--ledger", f"sqlite:///{lateness}.db", "--to", f"file://{lateness}.jsonl", "--to", "sqlite:///e.db")
+        run("run", *METER, *to, "--leave-open", "--batch", "1", "--lateness", lateness, given=given)
+        documents = [json.loads(row) for row in Path(f"{lateness}.jsonl").read_text().splitlines()]
+        assert [document["closed_by"] for document in documents if document["kind"] == "usage"] == [
+            row[4] for row in expected
+        ]
+    assert stored(QUANTITIES) == [("db-1", "00:00", "0.5", 1, "watermark", "")]
+
+
+def test_what_the_ledger_refuses() -> None:
+    """Holes, and what comes too late or from the future, are counted, recorded and said."""
+    given = (
+        ran_from("00:00", "01:00")
+        + ran_from("01:30", "02:00")
+        + ran_from("2026-06-01", "2026-06-02", "2026-08-01 02:00")
+        + ran_from("3000-01-01 00:00", "3000-01-01 01:00")
+    )
+    ran = run("run", *METER, "--ledger", "sqlite:///l.db", "--to", "sqlite:///e.db", "--batch", "1", given=given)
+    assert said_of_usage(ran) == [
+        "ledger: 2 records of usage, 1 gap, 1 refused as too late, 1 refused as dated in the future"
+    ]
+    assert ran.status == 1
+    notes = stored("SELECT kind, json_extract(note, '$.reason') FROM usage_notes WHERE kind != 'closure'")
+    assert set(notes) == {("gap", None), ("refusal", "too_late"), ("refusal", "future")}
+
+
+def test_keep_open() -> None:
+    """How far back an hour can still be corrected."""
+    given = ran_from("2026-08-10", "2026-08-11") + ran_from("2026-08-05", "2026-08-06", "2026-08-11")
+    for keep_open, status in (("35d", 0), ("2d", 1)):
+        ran = run("run", *METER, "--quiet", "--batch", "1", "--keep-open", keep_open, given=given)
+        assert (ran.status, "too_late" in ran.out) == (status, status == 1)
+
+
+def test_a_ledger_that_fails() -> None:
+    """The message says what to do, and doing it gives what would have been without the failure."""
+    given = b"".join(ran_from("00:00", "01:00", id=f"db-{number}") for number in range(1_000))
+    ran = subprocess.run(
+        ["bash", "-c", 'ulimit -f 300; exec "$@"', "bash", *COMMAND, "run", *LEDGER, "--to", "memory://"],
+        input=given,
+        capture_output=True,
+        env=ENVIRONMENT,
+        timeout=60,
+    )
+    said = ran.stderr.decode().splitlines()
+    assert ran.returncode == 2
+    assert said[-1].startswith("eventdefs: the ledger ")
+    assert said[-1].endswith("; run the same input again")
+    assert counts(run("run", *LEDGER, given=given)) == (1_000, 1_000, 0)
+    assert stored("SELECT count(*), count(DISTINCT id) FROM usage") == [(1_000, 1_000)]
 
 
 def test_standard_output_that_is_full() -> None:

@@ -20,7 +20,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parent.parent
 DOCUMENTS = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md")), TOP / "samples" / "README.md"]
-LENT = ("samples", "event_definitions.yaml", "meters.yaml")
+LENT = ("docs", "samples", "event_definitions.yaml", "meters.yaml")
 
 _FENCE = re.compile(r"^```(\w+)?(?: title=\"([^\"]+)\")?\s*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

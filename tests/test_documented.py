@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import inspect
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 import eventdefs
 from eventdefs.cli import run
+from eventdefs.definitions import shipped_definitions
 from eventdefs.definitions.events import EVENT_KEYS, ON_ERROR, TRAIT_KEYS
 from eventdefs.definitions.fields import FIELDS_KEYS
 from eventdefs.definitions.findings import CODES
@@ -102,6 +106,24 @@ def test_every_publisher_and_option_is_documented(scheme: str) -> None:
         assert undocumented([field.encode_name, *words], text) == []
 
 
+def test_every_column_of_sqlite_is_documented(tmp_path: Path) -> None:
+    """The table of the section names each table and each column."""
+    eventdefs.open_publisher(f"sqlite:///{tmp_path}/s.db").close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "s.db")) as connection:
+        query = (
+            "SELECT m.name, c.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table'"
+        )
+        rows = [row for row in connection.execute(query) if row[0] != "sqlite_sequence"]
+    assert undocumented([name for row in rows for name in row], section(page("publishers"), "sqlite://")) == []
+
+
+@pytest.mark.parametrize("name", ["Event", "Sample", "Period", "Problem", "Usage", "Gap", "Refusal", "Closure"])
+def test_every_field_of_what_comes_out_is_documented(name: str) -> None:
+    """The row of a value names all its fields."""
+    (row,) = (row for row in table_rows(page("library")) if row[0] == f"`{name}`")
+    assert undocumented([field.name for field in msgspec.structs.fields(getattr(eventdefs, name))], row[1]) == []
+
+
 def test_every_name_of_the_library_is_documented() -> None:
     """What `import eventdefs` gives stands in the library's page, alone or as a call."""
     words = {word.partition("(")[0].strip() for word in re.findall(r"`([^`\n]+)`", page("library"))}
@@ -184,3 +206,22 @@ def test_types_take_what_the_page_says() -> None:
     rows = [tuple(row) for row in table_rows(section(page("definitions"), "Types")) if row[0] != "type"]
     assert len(rows) > 30
     assert [(kind, value, trait_of(code(kind), json.loads(code(value)))) for kind, value, _ in rows] == rows
+
+
+# --- what is shipped --------------------------------------------------------------------------------------------------
+
+
+def test_every_shipped_definition_is_documented() -> None:
+    """Each glob and each meter stands on the page, a meter with its type and unit; its tables name nothing else."""
+    text = page("shipped-definitions")
+    patterns = [definition.pattern for definition in eventdefs.load_definitions().events]
+    globs = [glob for one in patterns for glob in (*one.included, *(f"!{glob}" for glob in one.excluded))]
+    events, meters = (yaml.safe_load(file.read_text()) for file in shipped_definitions())
+    assert len(patterns) == len(events)
+    first = [(row, name) for row in table_rows(text) for name in re.findall(r"`([^`\n]+)`", row[0])]
+    assert {name for row, name in first if len(row) == 3} == set(globs)
+    assert {name: (row[1], row[2]) for row, name in first if len(row) == 4} == {
+        meter["name"]: (meter["type"], meter["unit"]) for meter in meters["metric"]
+    }
+    assert [name for row, name in first if len(row) not in (3, 4)] == []
+    assert undocumented([*globs, *(meter["name"] for meter in meters["metric"])], text) == []

@@ -244,6 +244,7 @@ def test_what_an_anchor_repeats_is_said_once(text: str, codes: list[str]) -> Non
 
 
 METER = "{name: m, event_type: a, type: gauge, unit: B, resource_id: $.a, "
+USAGE = "{name: m, event_type: a, type: delta, unit: h, resource_id: $.a, "
 SEVERAL = {
     "fields of a trait": (
         "- {event_type: a, traits: {x: [payload.¦, payload.b, payload.x.¦]}}",
@@ -254,16 +255,28 @@ SEVERAL = {
         ["E201", "E201"],
     ),
     "dimensions": (
-        f"metric: [{METER}period: {{begin: $.b, end: $.e}}, dimensions: {{a: $.x.¦, b: $.y, c: $.z.¦}}}}]",
+        f"metric: [{USAGE}period: {{begin: $.b, end: $.e}}, dimensions: {{a: $.x.¦, b: $.y, c: $.z.¦}}}}]",
         ["E201", "E201"],
     ),
     "conditions": (
-        f"metric: [{METER}period: {{begin: $.b, end: $.e, while: {{$.x.¦: [1], $.y: ¦[], $.z.¦: [2]}}}}}}]",
+        f"metric: [{USAGE}period: {{begin: $.b, end: $.e, while: {{$.x.¦: [1], $.y: ¦[], $.z.¦: [2]}}}}}}]",
+        ["E201", "E101", "E201"],
+    ),
+    "conditions of the end": (
+        f"metric: [{USAGE}period: {{begin: $.b, end: $.e, closes: {{$.x.¦: [1], $.y: ¦[], $.z.¦: [2]}}}}}}]",
         ["E201", "E101", "E201"],
     ),
     "a period and its dimensions": (
-        f"metric: [{METER}period: ¦{{begin: $.b.¦, while: ¦5}}, dimensions: ¦6}}]",
+        f"metric: [{USAGE}period: ¦{{begin: $.b.¦, while: ¦5}}, dimensions: ¦6}}]",
         ["E402", "E201", "E101", "E101"],
+    ),
+    "all keys of a period": (
+        f"metric: [{USAGE}period: {{end: $.e.¦, length: ¦1, not_before: $.b.¦, not_after: a.¦, closes: ¦5, ¦x: 5}}}}]",
+        ["E201", "E101", "E201", "E201", "E101", "W101"],
+    ),
+    "a period that is no usage": (
+        "metric: [{name: m, event_type: a, type: ¦gauge, unit: ¦B, resource_id: $.a, period: ¦{begin: $.b}}]",
+        ["E403", "E403", "E402"],
     ),
     "an event definition without an event_type": (
         "- ¦{description: ¦5, ¦colour: red, traits: {x: {type: ¦integer, fields: $.¦, plugin: ¦nope}}}",

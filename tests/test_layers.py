@@ -29,23 +29,42 @@ LAYERS = {
     "eventdefs.thirdparty": 0,
     "eventdefs.decode": 1,
     "eventdefs.encode": 1,
+    "eventdefs.ids": 1,
     "eventdefs.definitions.source": 1,
     "eventdefs.definitions.findings": 1,
     "eventdefs.definitions.patterns": 1,
     "eventdefs.definitions.dialect": 1,
     "eventdefs.definitions.paths": 1,
     "eventdefs.definitions": 2,
+    "eventdefs.metering.claims": 2,
+    "eventdefs.metering.hours": 2,
+    "eventdefs.metering.records": 2,
+    "eventdefs.metering.store": 2,
+    "eventdefs.metering": 3,
+    "eventdefs.sqlitefile": 3,
     "eventdefs.bus": 3,
     "eventdefs.pipeline": 3,
     "eventdefs.publishers": 3,
     "eventdefs.consumers": 3,
     "eventdefs.cli": 4,
+    "eventdefs.cli.usage": 4,
     "eventdefs.__main__": 4,
     "eventdefs": 4,
 }
 """The layer of a module, or of all in a package that are not named themselves."""
 
-PURE = ("eventdefs.decode", "eventdefs.encode", "eventdefs.types", "eventdefs.times", "eventdefs.definitions")
+PURE = (
+    "eventdefs.decode",
+    "eventdefs.encode",
+    "eventdefs.ids",
+    "eventdefs.types",
+    "eventdefs.times",
+    "eventdefs.definitions",
+    "eventdefs.metering.claims",
+    "eventdefs.metering.hours",
+    "eventdefs.metering.records",
+    "eventdefs.metering.store",
+)
 WORLD = {
     "asyncio",
     "logging",
@@ -204,7 +223,18 @@ def loaded(script: str) -> set[str]:
     return set(json.loads(ran.stdout))
 
 
-HEAVY = {"yaml", "ply", "jsonpath_rw", "jsonpath_rw_ext", "stevedore", "sqlite3", "regex", "msgspec", "argparse"}
+HEAVY = {
+    "sqlalchemy",
+    "yaml",
+    "ply",
+    "jsonpath_rw",
+    "jsonpath_rw_ext",
+    "stevedore",
+    "sqlite3",
+    "regex",
+    "msgspec",
+    "argparse",
+}
 LOADED = {
     "import eventdefs": set(),
     "import eventdefs.cli": {"argparse"},

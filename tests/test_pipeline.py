@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sqlite3
 import threading
+from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
@@ -15,14 +17,20 @@ from eventdefs import (
     DeliveryError,
     Event,
     EventBus,
+    Ledger,
+    Notification,
     PermanentDeliveryError,
     Pipeline,
     RetryableDeliveryError,
     Sink,
+    Usage,
+    open_ledger,
     open_publisher,
     parse_definitions,
 )
+from eventdefs.metering.ledger import Counts
 from eventdefs.publishers import Delivered
+from eventdefs.types import kind_of
 from tests.making import event, notification, period, sample
 
 EVENTS = parse_definitions("[]")
@@ -350,3 +358,153 @@ def test_a_bus_of_several_threads() -> None:
     for thread in threads:
         thread.join()
     assert (len(seen), bus.emit(typed("b"))) == (800, 1)
+
+
+# --- a pipeline with a ledger ----------------------------------------------------------------------------------------
+
+CLAIMS = parse_definitions(
+    """
+metric:
+  - {name: up, event_type: volume, type: delta, unit: h, resource_id: $.payload.id,
+     period: {begin: $.payload.begin, end: $.payload.end}}
+"""
+)
+
+
+def claim(begin: str, end: str, id: str = "v-1") -> Notification:
+    payload = {"id": id, "begin": f"2026-08-01T{begin}", "end": f"2026-08-01T{end}"}
+    return notification(payload, message_id=f"m-{id}-{end}", timestamp=payload["end"], priority="sample")
+
+
+CLAIMED = [claim("00:00", "01:00"), claim("00:30", "01:30")]
+
+
+class Listener(Recorder):
+    """A recorder that also remembers of usage what it was given: kinds of records, and volumes of samples."""
+
+    def __init__(self, *failures: DeliveryError | None) -> None:
+        super().__init__(*failures)
+        self.heard: list[tuple[list[str], list[float]]] = []
+
+    def publish(self, batch: Batch) -> Delivered:
+        delivered = super().publish(batch)
+        if batch.records:
+            kinds = [kind_of(record) for record in batch.records]
+            self.heard.append((kinds, [float(sample.volume) for sample in batch.samples]))
+        return delivered
+
+
+def ledgered(ledger: Ledger, sinks: list[Sink], *given: Notification, batch_size: int = 1000) -> Pipeline:
+    with Pipeline(CLAIMS, sinks, batch_size=batch_size, ledger=ledger) as pipeline:
+        for one in given:
+            pipeline.process(one)
+        pipeline.finish()
+    return pipeline
+
+
+def test_usage_reaches_every_sink() -> None:
+    """What the ledger records goes to all publishers with its delta samples, and is counted; then it is done with."""
+    listeners, ledger = [Listener(), Listener()], Ledger()
+    sinks = [Sink(listener) for listener in listeners]
+    pipeline = ledgered(ledger, sinks, *CLAIMED, batch_size=1)
+    for listener, sink in zip(listeners, sinks, strict=True):
+        assert listener.heard == [(["usage"], [1.0]), (["usage", "closure", "closure"], [0.5])]
+        assert [periods for _, _, periods in listener.batches if periods] == [["up"], ["up"]]
+        assert counts(sink) == (8, 0, 0, None)
+    assert pipeline.counts == Counts(claims=2, usage=2, closures=2)
+    assert (ledger.pending(), pipeline.ledger_error, pipeline.failed) == ([], None, False)
+
+
+def test_closing_does_not_finish() -> None:
+    """Without `finish` an hour that only time would close stays open for whoever continues the ledger."""
+    ledger = Ledger()
+    for given, heard in ((CLAIMED, [(["usage"], [1.0])]), ([], [])):
+        listener = Listener()
+        with Pipeline(CLAIMS, [Sink(listener)], ledger=ledger) as pipeline:
+            for one in given:
+                pipeline.process(one)
+        assert listener.heard == heard
+    listener = Listener()
+    ledgered(ledger, [Sink(listener)])
+    assert listener.heard == [(["usage", "closure", "closure"], [0.5])]
+
+
+@pytest.mark.parametrize("error", [RetryableDeliveryError("away"), PermanentDeliveryError("too large")], ids=str)
+def test_records_wait_for_every_sink(error: DeliveryError) -> None:
+    """Where one sink fails, nothing is forgotten; the next pipeline on the ledger delivers it, to all."""
+    ledger, good = Ledger(), Listener()
+    pipeline = ledgered(ledger, [Sink(Listener(error), "bad"), Sink(good, "good")], *CLAIMED)
+    assert (len(ledger.pending()), good.heard, pipeline.failed) == (4, [], False)
+    listeners = [Listener(), Listener()]
+    ledgered(ledger, [Sink(listener) for listener in listeners])
+    assert [listener.heard for listener in listeners] == [
+        [(["usage", "usage", "closure", "closure"], [1.0, 0.5])],
+    ] * 2
+    assert ledger.pending() == []
+
+
+def test_a_sink_that_fails_at_records() -> None:
+    """A batch of records that one sink did not take is given to the others, and stays in the outbox all the same."""
+    ledger, good = Ledger(), Listener()
+    bad = Sink(Listener(None, RetryableDeliveryError("away")), "bad")
+    ledgered(ledger, [bad, Sink(good)], *CLAIMED)
+    heard = [(["usage"], [1.0])]
+    assert (good.heard, counts(bad), len(ledger.pending())) == (heard, (2, 0, 2, "away"), 4)
+
+
+def test_a_ledger_without_sinks() -> None:
+    """Nobody has the records, so they wait."""
+    ledger = Ledger()
+    ledgered(ledger, [], *CLAIMED)
+    assert [kind_of(record) for record in ledger.pending()] == ["usage", "usage", "closure", "closure"]
+
+
+def test_more_records_than_are_delivered_at_once() -> None:
+    """All of them are delivered, in the order of their sequence, each once."""
+    publisher: Any = open_publisher("memory://")
+    sink = Sink(publisher)
+    ledger = Ledger()
+    ledgered(ledger, [sink], *(claim("00:00", "01:00", f"v-{number}") for number in range(2_500)))
+    sequences = [record.sequence for record in publisher.records]
+    assert (sequences, ledger.pending()) == (list(range(1, 2_502)), [])
+    assert (len({one.id for one in publisher.samples}), sink.duplicates) == (2_500, 0)
+
+
+def test_a_ledger_that_fails(tmp_path: Path) -> None:
+    """The pipeline says so and why; events still go out, no hour does, and a ledger that works again has it all."""
+    url = f"sqlite:///{tmp_path}/l.db"
+    ledger, listener = open_ledger(url), Listener()
+    with contextlib.closing(sqlite3.connect(tmp_path / "l.db")) as connection:
+        connection.execute("ALTER TABLE ledger_hours RENAME TO away")
+        pipeline = ledgered(ledger, [Sink(listener)], *CLAIMED)
+        connection.execute("ALTER TABLE away RENAME TO ledger_hours")
+    ledger.close()
+    assert isinstance(pipeline.ledger_error, RetryableDeliveryError)
+    assert str(pipeline.ledger_error).startswith(f"the ledger {url}: no such table")
+    assert (pipeline.failed, pipeline.counts, listener.heard) == (True, Counts(), [])
+    assert [periods for _, _, periods in listener.batches] == [["up", "up"]]
+    ledger = open_ledger(url)
+    ledgered(ledger, [Sink(listener)], *CLAIMED)
+    ledger.close()
+    assert listener.heard == [(["usage"], [1.0]), (["usage", "closure", "closure"], [0.5])]
+
+
+def test_several_threads_with_a_ledger() -> None:
+    """Nothing is counted twice or lost where many threads process."""
+    publisher: Any = open_publisher("memory://")
+    ledger = Ledger()
+    with Pipeline(CLAIMS, [Sink(publisher)], batch_size=7, ledger=ledger) as pipeline:
+
+        def work(worker: int) -> None:
+            for minute in range(60):
+                pipeline.process(claim("00:00", f"00:{minute:02}:30", f"v-{worker % 2}"))
+
+        threads = [threading.Thread(target=work, args=(worker,)) for worker in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        pipeline.finish()
+    usage = [record for record in publisher.records if isinstance(record, Usage)]
+    assert {one.resource_id: one.seconds for one in usage} == {"v-0": "3570", "v-1": "3570"}
+    assert (pipeline.counts.claims, ledger.pending()) == (240, [])

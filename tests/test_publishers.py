@@ -33,14 +33,17 @@ from eventdefs import (
     parse_definitions,
 )
 from eventdefs.decode import decode_event
+from eventdefs.metering.records import sample_of
 from eventdefs.publishers import Delivered, PublisherURL
 from eventdefs.thirdparty import registered
-from tests.making import SENT, event, notification, period, sample
+from eventdefs.types import Record
+from tests.making import SENT, closure, event, gap, notification, period, refusal, sample, usage
 
 EVERYTHING = Batch(
     [event("m-1"), event("m-2", size=4, name="é", ratio=0.5, at=datetime(2026, 8, 1, 12, tzinfo=UTC))],
-    [sample("s-1"), sample("s-2", volume=1.5)],
+    [sample("s-1"), sample("s-2", volume=1.5), sample_of(usage("u-1"))],
     [period("c-1"), period("c-2", dimensions={})],
+    [usage("u-1"), usage("u-2", project_id=None, dimensions={}), gap(), refusal(), closure()],
 )
 
 
@@ -56,7 +59,7 @@ class Target:
         return open_publisher(self.url + options)
 
     def ids(self) -> list[str]:
-        """Return the ids that are there, events first."""
+        """Return the ids that are there, first of events, then of samples, periods and records."""
         assert self._read is not None
         return self._read()
 
@@ -75,9 +78,10 @@ def rows(path: Path, statement: str) -> list[tuple[Any, ...]]:
 
 
 def sqlite_ids(path: Path) -> list[str]:
-    events = rows(path, "SELECT tenant || '/' || message_id FROM events ORDER BY sequence")
-    samples = rows(path, "SELECT id FROM samples ORDER BY sequence")
-    return [found for (found,) in events + samples + rows(path, "SELECT id FROM periods ORDER BY sequence")]
+    found = rows(path, "SELECT tenant || '/' || message_id FROM events ORDER BY sequence")
+    for table in ("samples", "periods", "usage", "usage_notes"):
+        found += rows(path, f"SELECT id FROM {table} ORDER BY sequence")
+    return [one for (one,) in found]
 
 
 @pytest.fixture(params=["file", "sqlite"])
@@ -89,13 +93,13 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
     return Target(f"sqlite:///{path}", path, lambda: sqlite_ids(path))
 
 
-IDS = ["p-1/m-1", "p-1/m-2", "s-1", "s-2", "c-1", "c-2"]
+IDS = ["p-1/m-1", "p-1/m-2", "s-1", "s-2", "u-1", "c-1", "c-2", "u-1", "u-2", "g-1", "r-1", "k-1"]
 
 
 def test_a_batch_is_delivered_whole(target: Target) -> None:
-    """When `publish` returns, everything is there."""
+    """When `publish` returns, everything is there; usage and its sample too, which have one id."""
     publisher = target.open()
-    assert publisher.publish(EVERYTHING) == Delivered(6, 0)
+    assert publisher.publish(EVERYTHING) == Delivered(12, 0)
     assert target.ids() == IDS
     publisher.close()
     assert target.ids() == IDS
@@ -104,25 +108,45 @@ def test_a_batch_is_delivered_whole(target: Target) -> None:
 def test_duplicates_are_harmless(target: Target) -> None:
     """Whatever is delivered twice, in one batch or over several runs, is there once."""
     publisher = target.open()
-    twice = Batch(EVERYTHING.events * 2, EVERYTHING.samples * 2, EVERYTHING.periods * 2)
-    assert publisher.publish(twice) == Delivered(12, 6)
-    assert publisher.publish(EVERYTHING) == Delivered(6, 6)
+    twice = Batch(
+        [*EVERYTHING.events] * 2, [*EVERYTHING.samples] * 2, [*EVERYTHING.periods] * 2, [*EVERYTHING.records] * 2
+    )
+    assert publisher.publish(twice) == Delivered(24, 12)
+    assert publisher.publish(EVERYTHING) == Delivered(12, 12)
     publisher.close()
     publisher = target.open()
-    assert publisher.publish(Batch([event("m-3"), event("m-1")])) == Delivered(2, 1)
+    assert publisher.publish(Batch([event("m-3"), event("m-1")], records=[usage("u-3"), usage("u-1")])) == (4, 2)
     publisher.close()
-    assert sorted(target.ids()) == sorted([*IDS, "p-1/m-3"])
+    assert sorted(target.ids()) == sorted([*IDS, "p-1/m-3", "u-3"])
+
+
+@pytest.mark.parametrize("first", ["usage", "sample"])
+def test_usage_and_its_sample_both_arrive(first: str, target: Target) -> None:
+    """They share an id, and neither takes the place of the other: in one batch, in two, or over two runs."""
+    parts = [Batch(records=[usage()]), Batch(samples=[sample_of(usage())])]
+    for part in parts if first == "usage" else reversed(parts):
+        publisher = target.open()
+        assert publisher.publish(part) == Delivered(1, 0)
+        assert publisher.publish(part) == Delivered(1, 1)
+        publisher.close()
+    assert sorted(target.ids()) == ["u-1", "u-1"]
+    publisher = target.open()
+    both = Batch(samples=[sample_of(usage("u-2"))], records=[usage("u-2")])
+    assert publisher.publish(both) == Delivered(2, 0)
+    publisher.close()
+    assert sorted(target.ids()) == ["u-1", "u-1", "u-2", "u-2"]
 
 
 def test_memory_keeps_each_once() -> None:
     """The publisher for tests gives back what it was given, once."""
     publisher: Any = open_publisher("memory://")
-    assert publisher.publish(EVERYTHING) == Delivered(6, 0)
-    assert publisher.publish(EVERYTHING) == Delivered(6, 6)
-    assert (publisher.events, publisher.samples, publisher.periods) == (
+    assert publisher.publish(EVERYTHING) == Delivered(12, 0)
+    assert publisher.publish(EVERYTHING) == Delivered(12, 12)
+    assert (publisher.events, publisher.samples, publisher.periods, publisher.records) == (
         EVERYTHING.events,
         EVERYTHING.samples,
         EVERYTHING.periods,
+        EVERYTHING.records,
     )
 
 
@@ -191,15 +215,33 @@ def test_values_in_a_file(tmp_path: Path) -> None:
     assert (read.message_id, read.tenant, read.generated) == ("m-1", "p-1", SENT)
 
 
+def test_records_in_a_file(tmp_path: Path) -> None:
+    """A record is one line, whatever senders put into its ids, and is read back as it was."""
+    given = [usage(supersedes="u-0"), gap(), refusal(), closure()]
+    odd = usage("u-2", resource_id="d\ud800\n", project_id=None, dimensions={"a\ud800": "b\0"})
+    publisher = open_publisher(f"file://{tmp_path}/f")
+    assert publisher.publish(Batch(records=[*given, odd])) == Delivered(5, 0)
+    publisher.close()
+    *written, last = (tmp_path / "f").read_bytes().splitlines()
+    assert [msgspec.json.decode(line, type=Record) for line in written] == given
+    assert (json.loads(last)["resource_id"], json.loads(last)["dimensions"]) == ("d\ud800\n", {"a\ud800": "b\0"})
+
+
 def test_values_in_sqlite(tmp_path: Path) -> None:
     """Whatever an event holds is stored, and does not keep its neighbours from being stored."""
     publisher = open_publisher(f"sqlite:///{tmp_path}/s")
     odd = [event("m-2", **ODD), event("m\ud800", "p\ud800"), event("m\0")]
     samples = [sample("s-1", volume=10**30), sample("s-2", resource_id="v\ud800"), sample("s-3", resource_id=5)]
     samples += [sample("s-4", volume=2**63 - 1), sample("s-5", metadata={"a": float("nan"), "\ud800": "\ud800"})]
-    batch = Batch([event("m-1"), *odd, event("m-3")], samples, [period("c-1", resource_id="d\ud800")])
-    assert publisher.publish(batch) == Delivered(11, 0)
-    assert publisher.publish(batch) == Delivered(11, 11)
+    records = [
+        usage("u-1", resource_id="d\ud800", dimensions={"a\ud800": "b\0"}),
+        gap(resource_id="d\ud800"),
+        refusal(message_id="m\ud800"),
+        usage("u-2"),
+    ]
+    batch = Batch([event("m-1"), *odd, event("m-3")], samples, [period("c-1", resource_id="d\ud800")], records)
+    assert publisher.publish(batch) == Delivered(15, 0)
+    assert publisher.publish(batch) == Delivered(15, 15)
     publisher.close()
     traits, types = rows(tmp_path / "s", "SELECT traits, types FROM events WHERE message_id = 'm-2'")[0]
     read = decode_event(
@@ -211,6 +253,10 @@ def test_values_in_sqlite(tmp_path: Path) -> None:
     assert (volumes["s-1"], volumes["s-4"]) == (1e30, 2**63 - 1)
     ids = dict(rows(tmp_path / "s", "SELECT id, resource_id FROM samples"))
     assert (ids["s-2"], ids["s-3"]) == ("v\\ud800", "5")
+    usages = rows(tmp_path / "s", "SELECT id, resource_id, dimensions FROM usage")
+    assert usages == [("u-1", "d\\ud800", '{"a\\ud800":"b\\u0000"}'), ("u-2", "db-1", '{"flavor":"7"}')]
+    notes = [json.loads(note) for (note,) in rows(tmp_path / "s", "SELECT note FROM usage_notes ORDER BY sequence")]
+    assert [note.get("resource_id") for note in notes] == ["d\ud800", "db-1"]
 
 
 PRODUCTS = parse_definitions("""
@@ -248,7 +294,10 @@ def test_columns_of_sqlite(tmp_path: Path) -> None:
     """What can be asked for in SQL: columns, times that sort as text, JSON."""
     publisher = open_publisher(f"sqlite:///{tmp_path}/s.db")
     given = msgspec.structs.replace(event(size=4, at=SENT), raw={"payload": {"a": 1}}, priority="error")
-    publisher.publish(Batch([given, event("m-2", None)], EVERYTHING.samples[:1], EVERYTHING.periods[:1]))
+    claims = [period("c-1"), period("c-2", not_before=SENT, not_after=SENT, status="ending")]
+    corrected = usage("u-2", delta="0.25", revision=2, supersedes="u-1", state="corrected", reason="late", sequence=5)
+    records = [usage(), corrected, gap(), refusal(), closure()]
+    publisher.publish(Batch([given, event("m-2", None)], EVERYTHING.samples[:1], claims, records))
     publisher.close()
     assert rows(tmp_path / "s.db", "SELECT * FROM events") == [
         (
@@ -306,8 +355,42 @@ def test_columns_of_sqlite(tmp_path: Path) -> None:
             "2026-08-01T01:02:03.000000Z",
             '{"flavor":"7"}',
             "m-1",
-        )
+            None,
+            "running",
+        ),
+        (
+            2,
+            "c-2",
+            "database.uptime",
+            "h",
+            "db-1",
+            "p-1",
+            "u-1",
+            "2026-08-01T00:02:03.000000Z",
+            "2026-08-01T01:02:03.000000Z",
+            "2026-08-01T01:02:03.000000Z",
+            "2026-08-01T01:02:03.000000Z",
+            '{"flavor":"7"}',
+            "m-1",
+            "2026-08-01T01:02:03.000000Z",
+            "ending",
+        ),
     ]
+    hour = ("2026-08-01T00:00:00.000000Z", "2026-08-01T01:00:00.000000Z", "2026-08-01T00:59:59.999000Z")
+    evidence = '{"claims":2,"witnesses":["m-1","m-2"],"digest":"d1","definitions":"f1"}'
+    what = ("database.uptime", "h", "db-1", "p-1", '{"flavor":"7"}', *hour, "0.5")
+    recorded = (evidence, "2026-08-01T01:02:03.000000Z")
+    assert rows(tmp_path / "s.db", "SELECT * FROM usage") == [
+        (1, "u-1", *what, "0.5", "1800", 1, None, "final", "coverage", "", *recorded, 1),
+        (2, "u-2", *what, "0.25", "1800", 2, "u-1", "corrected", "coverage", "late", *recorded, 5),
+    ]
+    notes = rows(tmp_path / "s.db", "SELECT * FROM usage_notes")
+    assert [note[:-1] for note in notes] == [
+        (1, "g-1", "gap", "database.uptime", hour[0]),
+        (2, "r-1", "refusal", "database.uptime", hour[0]),
+        (3, "k-1", "closure", "database.uptime", hour[0]),
+    ]
+    assert [json.loads(note[-1]) for note in notes] == RECORDS[1:]
 
 
 # --- formats ---------------------------------------------------------------------------------------------------------
@@ -351,8 +434,63 @@ NATIVE = [
         "dimensions": {"flavor": "7"},
         "message_id": "m-1",
         "id": "c-1",
+        "not_after": None,
+        "status": "running",
     },
 ]
+_WHAT = {"meter": "database.uptime", "resource_id": "db-1"}
+_SPAN = {"begin": "2026-08-01T00:00:00Z", "end": "2026-08-01T01:00:00Z"}
+_HOUR = {"period_start": "2026-08-01T00:00:00Z", "period_end": "2026-08-01T01:00:00Z"}
+_RECORDED = {"recorded_at": "2026-08-01T01:02:03Z"}
+RECORDS: list[dict[str, Any]] = [
+    {
+        "kind": "usage",
+        "id": "u-1",
+        "meter": "database.uptime",
+        "unit": "h",
+        "resource_id": "db-1",
+        "project_id": "p-1",
+        "dimensions": {"flavor": "7"},
+        **_HOUR,
+        "timestamp": "2026-08-01T00:59:59.999000Z",
+        "quantity": "0.5",
+        "delta": "0.5",
+        "seconds": "1800",
+        "revision": 1,
+        "supersedes": None,
+        "state": "final",
+        "closed_by": "coverage",
+        "reason": "",
+        "evidence": {"claims": 2, "witnesses": ["m-1", "m-2"], "digest": "d1", "definitions": "f1"},
+        **_RECORDED,
+        "sequence": 1,
+    },
+    {"kind": "gap", "id": "g-1", **_WHAT, **_SPAN, "state": "open", **_RECORDED, "sequence": 2},
+    {
+        "kind": "refusal",
+        "id": "r-1",
+        **_WHAT,
+        "project_id": "p-1",
+        **_SPAN,
+        "message_id": "m-1",
+        "reason": "too_late",
+        **_RECORDED,
+        "sequence": 3,
+    },
+    {
+        "kind": "closure",
+        "id": "k-1",
+        "meter": "database.uptime",
+        **_HOUR,
+        "revision": 1,
+        "count": 1,
+        "quantity": "0.5",
+        "digest": "d2",
+        **_RECORDED,
+        "sequence": 4,
+    },
+]
+NATIVE += RECORDS
 CEILOMETER = [
     {
         "message_id": "m-2",
@@ -379,7 +517,9 @@ CEILOMETER = [
     },
 ]
 FORMATS = {"": NATIVE, "?format=native": NATIVE, "?format=ceilometer": CEILOMETER}
-ONE_EACH = Batch(EVERYTHING.events[1:], EVERYTHING.samples[:1], EVERYTHING.periods[:1])
+ONE_EACH = Batch(
+    EVERYTHING.events[1:], EVERYTHING.samples[:1], EVERYTHING.periods[:1], [usage(), gap(), refusal(), closure()]
+)
 
 
 @pytest.mark.parametrize(("option", "expected"), FORMATS.items())
@@ -395,10 +535,23 @@ def test_formats(
 
 
 TABLE = """\
+2026-08-01 00:59:59  usage   database.uptime                   p-1       0.5 h of db-1
 2026-08-01 01:02:03  event   volume.create.end                 p-1       size=4 name=é ratio=0.5 at=2026-08-01T12:00:00Z
 2026-08-01 01:02:03  sample  volume.size                       p-1       4 GiB of v-1
 2026-08-01 01:02:03  period  database.uptime                   p-1       \
 2026-08-01T00:02:03Z to 2026-08-01T01:02:03Z of db-1
+2026-08-01 01:02:03  gap     database.uptime                   -         \
+2026-08-01T00:00:00Z to 2026-08-01T01:00:00Z of db-1, open
+2026-08-01 01:02:03  refused database.uptime                   p-1       \
+2026-08-01T00:00:00Z to 2026-08-01T01:00:00Z of db-1, too late
+2026-08-01 01:02:03  closure database.uptime                   -         0.5 in 1 from 2026-08-01T00:00:00Z
+"""
+TABLE_OF_USAGE = """\
+2026-08-01 00:59:59  sample  database.uptime                   p-1       0.5 h of db-1
+2026-08-01 00:59:59  usage   database.uptime                   p-1       0.5 h of db-1
+2026-08-01 00:59:59  usage   database.uptime                   -         0.75 h of db-1, revision 2
+2026-08-01 01:02:03  period  database.uptime                   p-1       \
+2026-08-01T00:02:03Z to 2026-08-01T01:02:03Z of db-1, ending
 """
 
 
@@ -417,7 +570,17 @@ def shown(option: str, batch: Batch) -> str:
 
 
 HOSTILE = event("m-1", name="\x1b[2Ja\r\nb\u202ec\ud800\x9b31m", **{"\x1b]0;t\x07": 1})
-BATCHES = {"one each": ONE_EACH, "hostile": Batch([HOSTILE], [sample("s-1", resource_id="v\x1b[0m\n")])}
+BATCHES = {
+    "one each": ONE_EACH,
+    "hostile": Batch(
+        [HOSTILE], [sample("s-1", resource_id="v\x1b[0m\n")], records=[usage(resource_id="\x07db", timestamp=SENT)]
+    ),
+    "usage": Batch(
+        samples=[sample_of(usage()), sample_of(usage("u-2")), sample_of(usage("u-3"))],
+        periods=[period(status="ending")],
+        records=[usage("u-2"), usage("u-3", project_id=None, revision=2, quantity="0.75")],
+    ),
+}
 
 
 def test_lines_on_standard_output() -> None:
@@ -436,7 +599,13 @@ def test_a_table_obeys_nobody() -> None:
         "2026-08-01 01:02:03  event   volume.create.end                 p-1       "
         "name=\\x1b[2Ja\\r\\nb\\u202ec\\ud800\\x9b31m \\x1b]0;t\\x07=1\n"
         "2026-08-01 01:02:03  sample  volume.size                       p-1       4 GiB of v\\x1b[0m\\n\n"
+        "2026-08-01 01:02:03  usage   database.uptime                   p-1       0.5 h of \\x07db\n"
     )
+
+
+def test_a_table_shows_usage_once() -> None:
+    """A sample that says what a usage record beside it says is left out."""
+    assert shown("?format=table", BATCHES["usage"]) == TABLE_OF_USAGE
 
 
 # --- URLs ------------------------------------------------------------------------------------------------------------
@@ -647,7 +816,8 @@ def test_killed_in_the_middle(after: int, target: Target) -> None:
 def test_batches_of_sqlite_are_whole_after_a_kill(tmp_path: Path) -> None:
     """A batch is in the database or it is not: never a part of it."""
     path = tmp_path / "s"
-    write_and_kill(Target(f"sqlite:///{path}", path), 100_000)
+    open_publisher(f"sqlite:///{path}").close()
+    write_and_kill(Target(f"sqlite:///{path}", path), size(path) + 100_000)
     (events,), (samples,) = rows(path, "SELECT count(*) FROM events")[0], rows(path, "SELECT count(*) FROM samples")[0]
     assert events == 5 * samples > 0
 
@@ -740,10 +910,126 @@ def test_a_database_of_a_later_release_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     open_publisher(f"sqlite:///{path}").close()
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
     with pytest.raises(PublisherURLError) as raised:
         open_publisher(f"sqlite:///{path}")
-    assert str(raised.value) == f"{path} has schema 2, this release writes 1"
+    assert str(raised.value) == f"{path} has schema 3, this release writes 2"
+
+
+# --- a database of the release before --------------------------------------------------------------------------------
+
+VERSION_1 = """
+CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant TEXT NOT NULL,          -- '' where the event has none
+    message_id TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    generated TEXT NOT NULL,       -- UTC, microseconds, sorts as text
+    priority TEXT NOT NULL,
+    publisher_id TEXT,
+    traits TEXT NOT NULL,          -- JSON: name -> value
+    types TEXT,                    -- JSON: name -> type, where JSON does not show it
+    raw TEXT,                      -- JSON, where store_raw asks for it
+    UNIQUE (tenant, message_id)
+);
+CREATE INDEX events_by_time ON events (tenant, generated);
+CREATE INDEX events_by_type ON events (event_type, generated);
+CREATE TABLE samples (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    unit TEXT,
+    volume NUMERIC NOT NULL,
+    resource_id TEXT,
+    project_id TEXT,
+    user_id TEXT,
+    timestamp TEXT NOT NULL,
+    metadata TEXT NOT NULL         -- JSON
+);
+CREATE INDEX samples_by_meter ON samples (project_id, name, timestamp);
+CREATE TABLE periods (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    meter TEXT NOT NULL,
+    unit TEXT,
+    resource_id TEXT NOT NULL,
+    project_id TEXT,
+    user_id TEXT,
+    begin TEXT NOT NULL,
+    "end" TEXT NOT NULL,
+    not_before TEXT,
+    timestamp TEXT NOT NULL,
+    dimensions TEXT NOT NULL,      -- JSON
+    message_id TEXT NOT NULL
+);
+CREATE INDEX periods_by_resource ON periods (meter, resource_id, begin);
+PRAGMA user_version = 1;
+"""
+"""What the first release made, which must not be changed here."""
+ROWS_1 = """
+INSERT INTO events VALUES (7, 'p-1', 'm-1', 'volume.create.end', '2026-08-01T01:02:03.000000Z', 'info', 'volume.host-1',
+    '{"old":1}', NULL, NULL);
+INSERT INTO samples VALUES (8, 's-1', 'volume.size', 'gauge', 'GiB', 4, 'v-1', 'p-1', 'u-1',
+    '2026-08-01T01:02:03.000000Z', '{}');
+INSERT INTO periods VALUES (9, 'c-1', 'database.uptime', 'h', 'db-1', 'p-1', 'u-1', '2026-08-01T00:02:03.000000Z',
+    '2026-08-01T01:02:03.000000Z', NULL, '2026-08-01T01:02:03.000000Z', '{}', 'm-1');
+"""
+
+
+def make(path: Path, script: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+
+
+def columns(path: Path) -> list[tuple[Any, ...]]:
+    """Return what the tables and indices of *path* are, by name."""
+    names = [name for (name,) in rows(path, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    found = rows(path, "SELECT type, name, tbl_name FROM sqlite_master ORDER BY name")
+    return [*found, *((name, *column) for name in names for column in rows(path, f"PRAGMA table_info({name})"))]
+
+
+def test_a_database_of_the_release_before_is_brought_up(tmp_path: Path) -> None:
+    """What it has stays and is known, what is new goes in, and it is then like one that was made now."""
+    path = tmp_path / "s.db"
+    make(path, VERSION_1 + ROWS_1)
+    (claim,) = rows(path, "SELECT * FROM periods")
+    publisher = open_publisher(f"sqlite:///{path}")
+    assert rows(path, "PRAGMA user_version") == [(2,)]
+    assert publisher.publish(EVERYTHING) == Delivered(12, 3)
+    publisher.close()
+    assert sqlite_ids(path) == IDS
+    assert rows(path, "SELECT sequence, traits FROM events WHERE message_id = 'm-1'") == [(7, '{"old":1}')]
+    assert rows(path, "SELECT * FROM periods WHERE id = 'c-1'") == [(*claim, None, "running")]
+    publisher = open_publisher(f"sqlite:///{path}")
+    assert publisher.publish(EVERYTHING) == Delivered(12, 12)
+    publisher.close()
+    open_publisher(f"sqlite:///{tmp_path}/new.db").close()
+    assert columns(path) == columns(tmp_path / "new.db")
+
+
+def test_two_processes_bring_one_database_up(tmp_path: Path) -> None:
+    """They wait for each other, and it is done once."""
+    path = tmp_path / "s"
+    make(path, VERSION_1 + ROWS_1)
+    writers = [python(COUNT, f"sqlite:///{path}", *span) for span in (("0", "20"), ("10", "30"))]
+    assert [writer.wait(30) for writer in writers] == [0, 0]
+    assert rows(path, "SELECT count(*), count(DISTINCT message_id) FROM events") == [(151, 151)]
+    assert rows(path, "PRAGMA user_version") == [(2,)]
+
+
+def test_a_database_that_cannot_be_brought_up_stays_as_it_is(tmp_path: Path) -> None:
+    """Somebody else's tables may have our version's number."""
+    path = tmp_path / "s.db"
+    make(path, "CREATE TABLE usage (id); INSERT INTO usage VALUES (1); PRAGMA user_version = 1")
+    with pytest.raises(PublisherURLError, match="cannot be used: no such table: periods"):
+        open_publisher(f"sqlite:///{path}")
+    assert rows(path, "SELECT name FROM sqlite_master") == [("usage",)]
+    make(path, "DROP TABLE usage;" + VERSION_1 + "CREATE TABLE usage (id);" + ROWS_1)
+    before = columns(path)
+    with pytest.raises(PublisherURLError, match="cannot be used: table usage already exists"):
+        open_publisher(f"sqlite:///{path}")
+    assert (columns(path), rows(path, "PRAGMA user_version")) == (before, [(1,)])
 
 
 # --- disks that are full ---------------------------------------------------------------------------------------------
@@ -811,7 +1097,7 @@ def test_a_locked_database(tmp_path: Path) -> None:
         publisher.publish(EVERYTHING)
     other.execute("COMMIT")
     other.close()
-    assert publisher.publish(EVERYTHING) == Delivered(6, 0)
+    assert publisher.publish(EVERYTHING) == Delivered(12, 0)
     publisher.close()
 
 

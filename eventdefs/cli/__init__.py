@@ -17,7 +17,10 @@ import eventdefs
 
 FINE, FINDINGS, COULD_NOT = 0, 1, 2
 
-_COMMANDS = {"run": "convert notifications and publish what they give"}
+_COMMANDS = {
+    "run": "convert notifications and publish what they give",
+    "usage": "hours that can be billed: list, explain, verify, close",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except eventdefs.EventdefsError as error:
         sys.stderr.write(f"eventdefs: {error}\n")
         return COULD_NOT
+    except BrokenPipeError:
+        return FINE
     except KeyboardInterrupt:
         sys.stderr.write("eventdefs: interrupted\n")
         return 130

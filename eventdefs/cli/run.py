@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from eventdefs import cli
+from eventdefs.cli.arguments import duration
+from eventdefs.cli.tables import many
 from eventdefs.consumers.files import find_files, read_messages
 from eventdefs.decode import decode_notifications
-from eventdefs.definitions import Options, load_definitions
+from eventdefs.definitions import Definitions, Options, load_definitions
 from eventdefs.encode import error_record, write_json
-from eventdefs.errors import DecodeError, InputError, ReaderGoneError, RetryableDeliveryError
+from eventdefs.errors import DecodeError, InputError, LedgerError, ReaderGoneError, RetryableDeliveryError
+from eventdefs.metering import Ledger, LedgerSettings, open_ledger
+from eventdefs.metering.ledger import Counts
 from eventdefs.pipeline import Pipeline, Sink
 from eventdefs.publishers import open_publisher
 from eventdefs.publishers.urls import parse_url
@@ -60,6 +64,16 @@ def add_parser(commands: Any, summary: str) -> None:
     parser.add_argument(
         "--format", choices=("text", "json"), default=None, help="how the output and the summary are written"
     )
+    parser.add_argument(
+        "--ledger",
+        metavar="URL",
+        help="count periods in this ledger, as sqlite:///ledger.db, which a later run continues",
+    )
+    parser.add_argument(
+        "--leave-open", action="store_true", help="at the end, leave hours open that only time would close"
+    )
+    parser.add_argument("--lateness", type=duration, metavar="TIME", help="how long an hour waits for claims (1h)")
+    parser.add_argument("--keep-open", type=duration, metavar="TIME", help="how long an hour can be corrected (35d)")
     parser.add_argument("--dead-letters", metavar="FILE", help="keep what could not be read, as lines of JSON")
     parser.add_argument(
         "--store-raw", nargs="+", action="extend", default=[], metavar="PRIORITY", help="keep raw bodies on events"
@@ -79,6 +93,25 @@ def _count(text: str) -> int:
     return number
 
 
+SHOWS = ("stdout", "memory")
+"""Publishers that keep nothing: the hours of one run alone may be shown there."""
+
+
+def _open_ledger(arguments: argparse.Namespace, urls: list[str], definitions: Definitions) -> Ledger | None:
+    """Return the ledger that was asked for, else one in memory where nobody stores what it records, else None.
+
+    An hour that two runs touch is known only to a ledger that both use.
+    """
+    counted = arguments.ledger is not None or all(parse_url(url).scheme in SHOWS for url in urls)
+    given = {"lateness": arguments.lateness, "keep_open": arguments.keep_open}
+    settings = LedgerSettings(**{name: value for name, value in given.items() if value is not None})
+    if not counted:
+        if settings != LedgerSettings() or arguments.leave_open:
+            raise LedgerError("--lateness, --keep-open and --leave-open are of a ledger: name one with --ledger")
+        return None
+    return open_ledger(arguments.ledger or "memory://", settings, definitions=definitions.fingerprint)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit status."""
     paths = arguments.paths or ([] if sys.stdin.isatty() else ["-"])
@@ -92,11 +125,13 @@ def run(arguments: argparse.Namespace) -> int:
     table = arguments.format == "text" or (arguments.format is None and sys.stdout.isatty())
     urls = arguments.to or ["stdout://?format=table" if table else "stdout://"]
     sinks = [Sink(open_publisher(url), parse_url(url).text) for url in urls]
-    summary = Summary()
+    ledger = _open_ledger(arguments, urls, definitions)
+    summary = Summary(counted=ledger is not None)
     letters = DeadLetters(arguments.dead_letters)
     progress = Progress(sys.stderr, enabled=not arguments.quiet and sys.stderr.isatty())
     try:
-        with Pipeline(definitions, sinks, batch_size=arguments.batch) as pipeline:
+        keeps = arguments.ledger is None or any(parse_url(url).scheme not in SHOWS for url in urls)
+        with Pipeline(definitions, sinks, batch_size=arguments.batch, ledger=ledger, confirm=keeps) as pipeline:
             for place, notification in _notifications(files, summary):
                 progress.show(summary)
                 if isinstance(notification, DecodeError):
@@ -109,20 +144,29 @@ def run(arguments: argparse.Namespace) -> int:
                     letters.add(place, notification, conversion)
                 if pipeline.failed:
                     break
+            else:
+                if not arguments.leave_open:
+                    pipeline.finish()
     finally:
         progress.clear()
         letters.close()
+        if ledger is not None:
+            ledger.close()
+    summary.counts = pipeline.counts
     if not arguments.quiet:
         written = summary.as_json(sinks) if arguments.format == "json" else summary.as_text(sinks)
         sys.stderr.write(written + "\n")
     failed = [sink for sink in sinks if sink.error is not None and not isinstance(sink.error, ReaderGoneError)]
     for sink in failed:
         sys.stderr.write(f"eventdefs: {sink.name}: {sink.error}; {sink.undelivered} not delivered\n")
+    if pipeline.ledger_error is not None:
+        sys.stderr.write(f"eventdefs: {pipeline.ledger_error}; run the same input again\n")
     for reason in summary.unread:
         sys.stderr.write(f"eventdefs: {reason}\n")
-    if summary.unread or failed:
+    if summary.unread or failed or pipeline.ledger_error is not None:
         return cli.COULD_NOT
-    return cli.FINDINGS if summary.undecodable or summary.problems else cli.FINE
+    refused = summary.counts.late or summary.counts.future
+    return cli.FINDINGS if summary.undecodable or summary.problems or refused else cli.FINE
 
 
 def _notifications(files: list[str], summary: Summary) -> Iterator[tuple[Place, Notification | DecodeError]]:
@@ -141,7 +185,9 @@ class Summary:
 
     SHOWN = 10
 
-    def __init__(self) -> None:
+    def __init__(self, counted: bool) -> None:
+        self.counts = Counts()
+        self._counted = counted
         self.read = 0
         self.events = 0
         self.samples = 0
@@ -192,6 +238,7 @@ class Summary:
             "events": self.events,
             "samples": self.samples,
             "periods": self.periods,
+            "usage": self.counts._asdict() if self._counted else None,
             "rejected": self.rejected,
             "unwanted": dict(self.unwanted.most_common()),
             "unmatched": dict(self.unmatched.most_common()),
@@ -217,11 +264,12 @@ class Summary:
     def as_text(self, sinks: list[Sink]) -> str:
         """Return the summary for a person."""
         seconds = time.monotonic() - self._began
-        given = [_many(self.events, "event"), _many(self.samples, "sample"), _many(self.periods, "period")]
-        lines = [f"{_many(self.read, 'notification')}: {', '.join(given)} in {seconds:.1f} s"]
+        given = [many(self.events, "event"), many(self.samples, "sample"), many(self.periods, "period")]
+        lines = [f"{many(self.read, 'notification')}: {', '.join(given)} in {seconds:.1f} s"]
         for sink in sinks:
             already = f", {sink.duplicates:,} there already" if sink.duplicates else ""
             lines.append(f"{sink.name}: {sink.published:,} published{already}")
+        lines += self._usage()
         if self.rejected:
             lines.append(f"{self.rejected:,} rejected by their definition")
         lines += self._section("no event for the priority", self.unwanted.most_common())
@@ -242,6 +290,19 @@ class Summary:
         )
         return "\n".join(lines)
 
+    def _usage(self) -> list[str]:
+        """Say what became of the periods."""
+        if not self._counted:
+            return [f"{many(self.periods, 'period')} not counted: name a ledger with --ledger"] if self.periods else []
+        counts = self.counts
+        if not any(counts):
+            return []
+        said = [f"{many(counts.usage, 'record')} of usage"]
+        said += [many(counts.gaps, "gap")] if counts.gaps else []
+        said += [f"{counts.late:,} refused as too late"] if counts.late else []
+        said += [f"{counts.future:,} refused as dated in the future"] if counts.future else []
+        return [f"ledger: {', '.join(said)}"]
+
     def _section(self, title: str, rows: list[tuple[str, int]]) -> list[str]:
         if not rows:
             return []
@@ -250,10 +311,6 @@ class Summary:
         if len(rows) > self.SHOWN:
             lines.append(f"           and {len(rows) - self.SHOWN:,} more; --format json shows all")
         return lines
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 class DeadLetters:

@@ -185,7 +185,7 @@ def _split(whole: bytes, file: str, number: int) -> list[Message]:
     found: list[Message] = []
     position = counted = 0
     while True:
-        while position < len(text) and text[position].isspace():
+        while position < len(text) and text[position] in " \t\r\n":
             position += 1
         if position == len(text):
             return found

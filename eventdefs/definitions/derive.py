@@ -8,38 +8,24 @@ gives the same ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha1
 from itertools import repeat
 from typing import Any, Literal
-from uuid import UUID
 
 from eventdefs.definitions.fields import NO_CONSTANT, Fields
 from eventdefs.definitions.options import Options
-from eventdefs.definitions.periods import PeriodDefinition, check_span
+from eventdefs.definitions.periods import Conditions, PeriodDefinition, check_span
 from eventdefs.definitions.samples import ATTRIBUTES, LITERALS, SampleDefinition
 from eventdefs.encode import write_json
 from eventdefs.errors import EventdefsError
+from eventdefs.ids import derived_id
 from eventdefs.times import parse_time
 from eventdefs.types import REASON, SAMPLE_TYPES, Notification, Period, Problem, Sample, excerpt
-
-_NAMESPACE = UUID("5b0c6f0e-52f4-4c8e-9d0a-6f2f8f3b7a11").bytes
-"""Of the ids of what is derived from notifications. It is never changed: ids would change with it."""
-
 
 FEW = 100
 MAX_METADATA = 64 * 1024 * 1024
 """Bytes that the metadata of one definition's samples may come to, where they are the whole payload each time."""
-
-
-def derived_id(*parts: object) -> str:
-    """Return the uuid5 of what something was derived from and what it is: always the same for the same."""
-    digest = bytearray(sha1(_NAMESPACE + write_json(parts)).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 class _Failed(Exception):
@@ -294,40 +280,47 @@ class PeriodConverter(_Reader):
     def convert(self, notification: Notification, periods: list[Period], problems: list[Problem]) -> None:
         """Add the claim of *notification* to *periods*, and what could not be read to *problems*."""
         try:
-            claim = self._claim(notification)
+            claim = self._claim(notification, periods)
         except _Failed as failed:
             problems.append(self._problem(failed))
         else:
             if claim is not None:
                 periods.append(claim)
 
-    def _claim(self, notification: Notification) -> Period | None:
-        """Return the claim; None where the conditions do not hold or the period is empty."""
+    def _claim(self, notification: Notification, others: Sequence[Period]) -> Period | None:
+        """Return the claim; None where the period is empty. *others* are the claims of *notification* before it."""
         body = notification.body
-        for path, values in self._period.conditions:
-            try:
-                if path.first(body) not in values:
-                    return None
-            except EventdefsError as error:
-                raise _Failed("while", str(error), path.text) from error
+        period = self._period
         resource_id = self._read("resource_id", body)
         if resource_id is None or resource_id == "":
             raise _Failed("resource_id", "no value", self.definition.fields["resource_id"].text)
-        begin = self._time("begin", self._period.begin, body)
-        end = self._time("end", self._period.end, body)
-        if begin is None or end is None:
-            missing, fields = ("begin", self._period.begin) if begin is None else ("end", self._period.end)
-            raise _Failed(missing, "no value", fields.text)
+        if period.begin is not None:
+            begin, end = self._needed("begin", period.begin, body), self._needed("end", period.end, body)
+        else:
+            end = self._needed("end", period.end, body)
+            begin = self._before(end)
         if wrong := check_span(begin, end):
-            raise _Failed("end", wrong, self._period.end.text, end.isoformat())
-        if begin == end:
+            raise _Failed("end", wrong, period.end.text, end.isoformat())
+        closes = period.closes is not None and self._holds("closes", period.closes, body)
+        if begin == end and not closes:
             return None
-        not_before = self._period.not_before
+        not_before = None if period.not_before is None else self._time("not_before", period.not_before, body)
+        began = period.not_before is None or not_before is not None
+        status: Literal["running", "idle", "ending"] = "running"
+        if closes and began:
+            status = "ending"
+        elif not began or not self._holds("while", period.conditions, body):
+            status = "idle"
+        if begin == end and status != "ending":
+            return None
         meter, project_id = str(self._read("name", body)), _as_text(self._read("project_id", body))
         dimensions = {}
-        for name, fields in self._period.dimensions.items():
+        for name, fields in period.dimensions.items():
             value = _first(f"dimensions.{name}", fields, body)
             dimensions[name] = "" if value is None else str(value)
+        whose = (meter, str(resource_id), project_id)
+        number = sum((other.meter, other.resource_id, other.project_id) == whose for other in others)
+        again = (number,) if number else ()  # not in the id of the first, which was there before there could be more
         return Period(
             meter,
             self._read("unit", body),
@@ -336,12 +329,36 @@ class PeriodConverter(_Reader):
             _as_text(self._read("user_id", body)),
             begin,
             end,
-            None if not_before is None else self._time("not_before", not_before, body),
+            not_before,
             notification.timestamp,
             dimensions,
             notification.message_id,
-            derived_id("period", notification.message_id, meter, resource_id, project_id),
+            derived_id("period", notification.message_id, meter, resource_id, project_id, *again),
+            None if period.not_after is None else self._time("not_after", period.not_after, body),
+            status,
         )
+
+    def _holds(self, key: str, conditions: Conditions, body: Mapping[str, Any]) -> bool:
+        for path, values in conditions:
+            try:
+                if path.first(body) not in values:
+                    return False
+            except EventdefsError as error:
+                raise _Failed(key, str(error), path.text) from error
+        return True
+
+    def _before(self, end: datetime) -> datetime:
+        assert self._period.length is not None
+        try:
+            return end - self._period.length
+        except OverflowError:
+            raise _Failed("end", "too early", self._period.end.text, end.isoformat()) from None
+
+    def _needed(self, attribute: str, fields: Fields, body: Mapping[str, Any]) -> datetime:
+        time = self._time(attribute, fields, body)
+        if time is None:
+            raise _Failed(attribute, "no value", fields.text)
+        return time
 
     def _time(self, attribute: str, fields: Fields, body: Mapping[str, Any]) -> datetime | None:
         value = _first(attribute, fields, body)

@@ -40,7 +40,8 @@ CODES: dict[str, str] = {
     "W301": "a plugin is given too few paths",
     # Samples
     "E401": "unknown sample type",
-    "E402": "a period needs begin and end",
+    "E402": "a period needs an end, and a begin or a length",
+    "E403": "a unit or type that usage cannot have",
     "W401": "two sample definitions have one name; only one of them is used",
 }
 

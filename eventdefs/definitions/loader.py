@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import blake2b
 from pathlib import Path
 
 from eventdefs.definitions.events import EventDefinition, EventParser
@@ -93,21 +94,26 @@ def _assemble(texts: list[tuple[str, str]], options: Options, findings: Findings
     event_parser = EventParser(findings, fields)
     sample_parser = SampleParser(findings, fields)
     events: list[EventDefinition] = []
-    samples: dict[str, SampleDefinition] = {}
+    samples: list[SampleDefinition] = []
+    named: dict[str, SampleDefinition] = {}
+    fingerprint = blake2b(digest_size=8)
     for file, text in texts:
+        fingerprint.update(text.encode("utf-8", "surrogatepass") + b"\0")
         root = parse_yaml(text, file, findings)
         if isinstance(root, Sequence):
             events += event_parser.parse(root)
         elif isinstance(root, Mapping) and root.get("metric") is not None:
             known_keys(root, "a file of sample definitions", ("metric",), findings)
-            for definition in sample_parser.parse(root):
-                if definition.name in samples:
-                    sample_parser.warn_of_two(definition, samples[definition.name])
+            read = sample_parser.parse(root)
+            for definition in read:
+                if definition.name in named:
+                    sample_parser.warn_of_two(definition, named[definition.name])
                 else:
-                    samples[definition.name] = definition
+                    samples.append(definition)
+            named = {definition.name: definition for definition in read} | named
         elif root is not None:
             found = "empty" if isinstance(root, Scalar) and root.value is None else describe(root)
             hint = "expected a list of event definitions (- event_type: ...) or a mapping with `metric:`"
             findings.add("E100", f"the file is {found}", root.place, hint)
     warnings = findings.refuse()
-    return Definitions(events, list(samples.values()), options, warnings)
+    return Definitions(events, samples, options, warnings, fingerprint.hexdigest())

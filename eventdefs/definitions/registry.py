@@ -37,6 +37,7 @@ class Definitions:
         samples: the sample definitions that are used.
         warnings: what loading found that is no error.
         options: what applies to all of them.
+        fingerprint: of the texts they were read from; usage records name it.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Definitions:
         samples: Sequence[SampleDefinition],
         options: Options,
         warnings: tuple[Finding, ...] = (),
+        fingerprint: str = "",
     ) -> None:
         self.events = tuple(events)
         self.samples = tuple(samples)
         self.options = options
         self.warnings = warnings
+        self.fingerprint = fingerprint
         has_catch_all = any(definition.pattern.is_catchall for definition in events)
         added = () if options.drop_unmatched_notifications or has_catch_all else (catch_all(),)
         self._all_events = (*added, *self.events)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from eventdefs.definitions import shapes
 from eventdefs.definitions.fields import Fields, FieldsParser
 from eventdefs.definitions.findings import Findings
-from eventdefs.definitions.periods import PeriodDefinition, PeriodParser
+from eventdefs.definitions.periods import UNITS, PeriodDefinition, PeriodParser
 from eventdefs.definitions.source import Mapping, Node, Scalar, Sequence
 from eventdefs.hints import did_you_mean
 from eventdefs.regexes import RegexError, compile_regex
@@ -80,7 +80,10 @@ class SampleParser:
         self._periods = PeriodParser(findings, fields)
 
     def parse(self, root: Mapping) -> list[SampleDefinition]:
-        """Return the definitions in file order, of two with one name the last."""
+        """Return the definitions in file order, of two with one name the last.
+
+        Those with `period` may have one name: together they say when the resources ran.
+        """
         metric = root.get("metric")
         assert metric is not None
         if not isinstance(metric, Sequence):
@@ -88,15 +91,20 @@ class SampleParser:
                 "E101", f"metric is {shapes.describe(metric)}", metric.place, "expected a list of sample definitions"
             )
             return []
-        read: dict[str, SampleDefinition] = {}
-        for item in metric.items:
+        read: dict[int, SampleDefinition] = {}
+        named: dict[str, list[int]] = {}
+        for number, item in enumerate(metric.items):
             definition = self._parse_definition(item)
             if definition is None:
                 continue
-            before = read.pop(definition.name, None)
-            if before is not None:
-                self.warn_of_two(before, definition)
-            read[definition.name] = definition
+            same = named.setdefault(definition.name, [])
+            if same and (definition.period is None or read[same[0]].period is None):
+                for before in same:
+                    self.warn_of_two(read.pop(before), definition)
+                same.clear()
+            same.append(number)
+            read[number] = definition
+        self._check_one_unit(list(read.values()))
         return list(read.values())
 
     def warn_of_two(self, unused: SampleDefinition, used: SampleDefinition) -> None:
@@ -135,7 +143,7 @@ class SampleParser:
                 complete = complete and read is not None
                 if read is not None:
                     fields[key] = read
-        if "type" not in (lookup or ()):
+        if period is None and "type" not in (lookup or ()):
             complete = self._check_type(mapping.get("type")) and complete
         metadata = self._fields.parse_named(mapping.get("metadata"), "metadata", what)
         user_metadata = mapping.get("user_metadata")
@@ -147,7 +155,7 @@ class SampleParser:
         claims = None
         if period is not None:
             claims = self._periods.parse(period, mapping.get("dimensions"), what)
-            complete = complete and claims is not None
+            complete = self._check_usage(mapping, what) and complete and claims is not None
         elif mapping.get("dimensions") is not None:
             self._findings.add(
                 "W101", "`dimensions` counts only beside `period`", mapping.key("dimensions").place, "remove it"
@@ -194,6 +202,30 @@ class SampleParser:
         if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.lower() in SAMPLE_TYPES:
             self._findings.add("E401", f"sample type '{node.value}'", node.place, "written in lower case")
         return False
+
+    def _check_one_unit(self, definitions: list[SampleDefinition]) -> None:
+        """Check that the definitions that make one meter of usage say one unit."""
+        first: dict[str, Fields] = {}
+        for definition in definitions:
+            unit = definition.fields["unit"]
+            other = first.setdefault(definition.name, unit) if definition.period is not None else unit
+            if unit.literal != other.literal:
+                message = (
+                    f"the unit of {definition.name} is {unit.literal!r} here and {other.literal!r} at {other.place}"
+                )
+                self._findings.add("E403", message, unit.place, "a meter has one unit")
+
+    def _check_usage(self, mapping: Mapping, what: str) -> bool:
+        """Check the unit and the type of a definition with `period`."""
+        fine = True
+        for key, known in (("unit", UNITS), ("type", ("delta",))):
+            node = mapping.get(key)
+            if node is not None and not _is_empty(node) and not (isinstance(node, Scalar) and node.value in known):
+                said = shapes.describe(node)
+                hint = f"expected {', '.join(known)}: with `period` it is usage of time, in delta samples"
+                self._findings.add("E403", f"{key} of {what} is {said}", node.place, hint)
+                fine = False
+        return fine
 
     def _event_types(self, node: Node | None) -> list[str]:
         if node is None:

@@ -50,12 +50,12 @@ def as_text(node: Node, what: str, findings: Findings, hint: str = "expected tex
     return None
 
 
-def as_flag(node: Node | None, what: str, findings: Findings) -> bool:
+def as_flag(node: Node | None, what: str, findings: Findings, hint: str = "expected true or false") -> bool:
     if node is None:
         return False
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return node.value
-    findings.add("E101", f"{what} is {describe(node)}", node.place, "expected true or false")
+    findings.add("E101", f"{what} is {describe(node)}", node.place, hint)
     return False
 
 

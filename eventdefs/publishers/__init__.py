@@ -15,7 +15,7 @@ import msgspec
 from eventdefs.errors import PublisherURLError
 from eventdefs.publishers.urls import PublisherURL, parse_url, read_options
 from eventdefs.thirdparty import registered
-from eventdefs.types import Event, Period, Sample
+from eventdefs.types import Event, Period, Record, Sample
 
 NAMESPACE = "eventdefs.publishers"
 
@@ -28,19 +28,24 @@ _BUILTIN = {
 
 
 class Batch:
-    """What is published together: events, samples and periods."""
+    """What is published together: events, samples, periods, and records of usage."""
 
-    __slots__ = ("events", "periods", "samples")
+    __slots__ = ("events", "periods", "records", "samples")
 
     def __init__(
-        self, events: Sequence[Event] = (), samples: Sequence[Sample] = (), periods: Sequence[Period] = ()
+        self,
+        events: Sequence[Event] = (),
+        samples: Sequence[Sample] = (),
+        periods: Sequence[Period] = (),
+        records: Sequence[Record] = (),
     ) -> None:
         self.events = events
         self.samples = samples
         self.periods = periods
+        self.records = records
 
     def __len__(self) -> int:
-        return len(self.events) + len(self.samples) + len(self.periods)
+        return len(self.events) + len(self.samples) + len(self.periods) + len(self.records)
 
 
 class Delivered(NamedTuple):

@@ -1,6 +1,6 @@
-"""`file://` appends lines of JSON, each event, sample and period once however often it is published.
+"""`file://` appends lines of JSON, each event, sample, period and record once however often it is published.
 
-What is in the file is known by identity: an event by tenant and message_id, a sample and a period by id; in
+What is in the file is known by identity: an event by tenant and message_id, all else by id; in
 Ceilometer's form, where an event does not say its tenant, by the whole line. A line that a crash left unfinished is
 cut off when the file is opened next. One process writes a file at a time.
 """
@@ -22,11 +22,17 @@ from eventdefs.encode import write_json
 from eventdefs.errors import DecodeError, PublisherURLError, RetryableDeliveryError
 from eventdefs.publishers import Batch, Delivered, PublisherURL
 from eventdefs.publishers.formats import FORMATS, FormatName, encode_lines
+from eventdefs.types import kind_of
 
 _log = logging.getLogger(__name__)
 
 _BEGINNINGS = {False: (b'{"kind":"',), True: (b'{"message_id":"', b'{"id":"')}
 """How our lines begin, in our own form and in Ceilometer's."""
+
+
+def _identity_of_value(kind: str, id: str) -> bytes:
+    """Return how a value other than an event is known; a sample of usage has the id of the usage."""
+    return id.encode() if kind in ("sample", "period") else f"{kind} {id}".encode()
 
 
 class FileOptions(msgspec.Struct, frozen=True):
@@ -115,7 +121,7 @@ class FilePublisher:
         elif document["kind"] == "event":
             text = write_json([document["tenant"], document["message_id"]])
         else:
-            text = document["id"].encode()
+            text = _identity_of_value(document["kind"], document["id"])
         return blake2b(text, digest_size=16).digest()
 
     def publish(self, batch: Batch) -> Delivered:
@@ -141,6 +147,7 @@ class FilePublisher:
             texts = [write_json([event.tenant, event.message_id]) for event in batch.events]
             texts += [sample.id.encode() for sample in batch.samples]
             texts += [period.id.encode() for period in batch.periods]
+            texts += [_identity_of_value(kind_of(record), record.id) for record in batch.records]
         return [blake2b(text, digest_size=16).digest() for text in texts]
 
     def _write(self, data: bytes) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from eventdefs.encode import ceilometer_event, ceilometer_sample, event_document, write_json
 from eventdefs.errors import PermanentDeliveryError
 from eventdefs.publishers import Batch
-from eventdefs.types import Event, Period, Sample
+from eventdefs.types import Event, Period, Record, Sample
 
 FormatName = Literal["native", "ceilometer"]
 
@@ -19,6 +19,7 @@ class Format(NamedTuple):
     event: Callable[[Event], Any]
     sample: Callable[[Sample], Any]
     period: Callable[[Period], Any] | None
+    record: Callable[[Record], Any] | None
 
 
 def _itself(value: Any) -> Any:
@@ -26,8 +27,8 @@ def _itself(value: Any) -> Any:
 
 
 FORMATS: dict[str, Format] = {
-    "native": Format(event_document, _itself, _itself),
-    "ceilometer": Format(ceilometer_event, ceilometer_sample, None),
+    "native": Format(event_document, _itself, _itself, _itself),
+    "ceilometer": Format(ceilometer_event, ceilometer_sample, None, None),
 }
 
 
@@ -42,6 +43,8 @@ def encode_lines(form: Format, batch: Batch) -> list[bytes]:
         lines += [write_json(form.sample(sample)) for sample in batch.samples]
         if form.period is not None:
             lines += [write_json(form.period(period)) for period in batch.periods]
+        if form.record is not None:
+            lines += [write_json(form.record(record)) for record in batch.records]
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise PermanentDeliveryError(f"cannot be written as JSON: {error}") from error
     return lines

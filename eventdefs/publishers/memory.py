@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from eventdefs.publishers import Batch, Delivered, PublisherURL
-from eventdefs.types import Event, Period, Sample
+from eventdefs.types import Event, Period, Record, Sample
 
 
 class MemoryOptions(msgspec.Struct, frozen=True):
@@ -15,10 +15,10 @@ class MemoryOptions(msgspec.Struct, frozen=True):
 
 
 class MemoryPublisher:
-    """Keeps each event, sample and period once.
+    """Keeps each event, sample, period and record once.
 
     Attributes:
-        events, samples, periods: in the order in which they first came.
+        events, samples, periods, records: in the order in which they first came.
     """
 
     Options: ClassVar[type[msgspec.Struct]] = MemoryOptions
@@ -27,6 +27,7 @@ class MemoryPublisher:
         self._events: dict[tuple[str | None, str], Event] = {}
         self._samples: dict[str, Sample] = {}
         self._periods: dict[str, Period] = {}
+        self._records: dict[str, Record] = {}
 
     @property
     def events(self) -> list[Event]:
@@ -40,6 +41,10 @@ class MemoryPublisher:
     def periods(self) -> list[Period]:
         return list(self._periods.values())
 
+    @property
+    def records(self) -> list[Record]:
+        return list(self._records.values())
+
     def publish(self, batch: Batch) -> Delivered:
         before = self._count()
         for event in batch.events:
@@ -48,10 +53,12 @@ class MemoryPublisher:
             self._samples.setdefault(sample.id, sample)
         for period in batch.periods:
             self._periods.setdefault(period.id, period)
+        for record in batch.records:
+            self._records.setdefault(record.id, record)
         return Delivered(len(batch), len(batch) - (self._count() - before))
 
     def _count(self) -> int:
-        return len(self._events) + len(self._samples) + len(self._periods)
+        return len(self._events) + len(self._samples) + len(self._periods) + len(self._records)
 
     def close(self) -> None:
         """Nothing waits."""

@@ -1,4 +1,4 @@
-"""`sqlite://` stores events, samples and periods in one SQLite file, each once.
+"""`sqlite://` stores events, samples, periods and usage in one SQLite file, each once.
 
 A batch is one transaction. Rows carry a `sequence` that grows with the order of commits. Several processes may
 write the same file; they wait for each other.
@@ -16,10 +16,10 @@ import msgspec
 from eventdefs.encode import event_document, write_json
 from eventdefs.errors import PermanentDeliveryError, PublisherURLError, RetryableDeliveryError
 from eventdefs.publishers import Batch, Delivered, PublisherURL
-from eventdefs.types import Event, Period, Sample
+from eventdefs.sqlitefile import prepare
+from eventdefs.types import Closure, Event, Gap, Period, Refusal, Sample, Usage, begin_of, kind_of
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
+_EVENTS_SAMPLES_PERIODS = """
 CREATE TABLE events (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant TEXT NOT NULL,          -- '' where the event has none
@@ -66,6 +66,46 @@ CREATE TABLE periods (
 );
 CREATE INDEX periods_by_resource ON periods (meter, resource_id, begin);
 """
+_USAGE = """
+ALTER TABLE periods ADD COLUMN not_after TEXT;
+ALTER TABLE periods ADD COLUMN status TEXT NOT NULL DEFAULT 'running';
+CREATE TABLE usage (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    meter TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    resource_id TEXT NOT NULL,
+    project_id TEXT,
+    dimensions TEXT NOT NULL,      -- JSON
+    period_start TEXT NOT NULL,
+    period_end TEXT NOT NULL,
+    timestamp TEXT NOT NULL,
+    quantity TEXT NOT NULL,        -- decimal text
+    delta TEXT NOT NULL,           -- decimal text
+    seconds TEXT NOT NULL,         -- decimal text
+    revision INTEGER NOT NULL,
+    supersedes TEXT,
+    state TEXT NOT NULL,
+    closed_by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    evidence TEXT NOT NULL,        -- JSON
+    recorded_at TEXT NOT NULL,
+    ledger_sequence INTEGER NOT NULL
+);
+CREATE INDEX usage_by_meter ON usage (project_id, meter, period_start);
+CREATE TABLE usage_notes (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,            -- gap, refusal or closure
+    meter TEXT NOT NULL,
+    begin TEXT NOT NULL,
+    note TEXT NOT NULL             -- JSON, all of it
+);
+CREATE INDEX usage_notes_by_meter ON usage_notes (meter, begin);
+"""
+_SCHEMAS = (_EVENTS_SAMPLES_PERIODS, _USAGE)
+"""What makes each version of the one before."""
+SCHEMA_VERSION = len(_SCHEMAS)
 _INSERT = {
     "events": "INSERT INTO events (tenant, message_id, event_type, generated, priority, publisher_id, traits,"
     " types, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -74,7 +114,14 @@ _INSERT = {
     " timestamp, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (id) DO NOTHING",
     "periods": 'INSERT INTO periods (id, meter, unit, resource_id, project_id, user_id, begin, "end",'
-    " not_before, timestamp, dimensions, message_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " not_before, timestamp, dimensions, message_id, not_after, status)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO NOTHING",
+    "usage": "INSERT INTO usage (id, meter, unit, resource_id, project_id, dimensions, period_start, period_end,"
+    " timestamp, quantity, delta, seconds, revision, supersedes, state, closed_by, reason, evidence, recorded_at,"
+    " ledger_sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (id) DO NOTHING",
+    "usage_notes": "INSERT INTO usage_notes (id, kind, meter, begin, note) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (id) DO NOTHING",
 }
 _LARGEST = 2**63
@@ -100,6 +147,7 @@ class SQLitePublisher:
         if not path.startswith("/") or len(path) == 1:
             raise PublisherURLError(f"{url.text} names no file, as sqlite:///events.db does")
         self._name = path[1:]
+        self._timeout = options.timeout
         try:
             self._connection = sqlite3.connect(
                 self._name, timeout=options.timeout, isolation_level=None, check_same_thread=False
@@ -117,16 +165,14 @@ class SQLitePublisher:
 
     def _prepare(self) -> None:
         execute = self._connection.execute
-        execute("PRAGMA journal_mode = WAL")
-        execute("PRAGMA synchronous = FULL")
-        execute("PRAGMA cache_size = -65536")  # 64 MiB: ids are spread over the whole index
-        execute("PRAGMA wal_autocheckpoint = 8000")
+        prepare(self._connection, self._timeout)
         execute("BEGIN IMMEDIATE")
         try:
             (version,) = execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    execute(statement)
+            if version < SCHEMA_VERSION:
+                for schema in _SCHEMAS[version:]:
+                    for statement in schema.split(";"):
+                        execute(statement)
                 execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             elif version != SCHEMA_VERSION:
                 raise PublisherURLError(f"{self._name} has schema {version}, this release writes {SCHEMA_VERSION}")
@@ -141,6 +187,8 @@ class SQLitePublisher:
                 "events": [_event_row(event) for event in batch.events],
                 "samples": [_sample_row(sample) for sample in batch.samples],
                 "periods": [_period_row(period) for period in batch.periods],
+                "usage": [_usage_row(record) for record in batch.records if isinstance(record, Usage)],
+                "usage_notes": [_note_row(record) for record in batch.records if not isinstance(record, Usage)],
             }
         except (TypeError, ValueError, RecursionError) as error:
             raise PermanentDeliveryError(f"cannot be stored: {error}") from error
@@ -234,4 +282,35 @@ def _period_row(period: Period) -> tuple[Any, ...]:
         _time(period.timestamp),
         _json(period.dimensions),
         period.message_id,
+        _time(period.not_after),
+        period.status,
     )
+
+
+def _usage_row(usage: Usage) -> tuple[Any, ...]:
+    return (
+        usage.id,
+        usage.meter,
+        usage.unit,
+        usage.resource_id,
+        usage.project_id,
+        _json(usage.dimensions),
+        _time(usage.period_start),
+        _time(usage.period_end),
+        _time(usage.timestamp),
+        usage.quantity,
+        usage.delta,
+        usage.seconds,
+        usage.revision,
+        usage.supersedes,
+        usage.state,
+        usage.closed_by,
+        usage.reason,
+        _json(usage.evidence),
+        _time(usage.recorded_at),
+        usage.sequence,
+    )
+
+
+def _note_row(record: Gap | Refusal | Closure) -> tuple[Any, ...]:
+    return record.id, kind_of(record), record.meter, _time(begin_of(record)), _json(record)

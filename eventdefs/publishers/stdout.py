@@ -13,7 +13,7 @@ import msgspec
 from eventdefs.errors import ReaderGoneError, RetryableDeliveryError
 from eventdefs.publishers import Batch, Delivered, PublisherURL
 from eventdefs.publishers.formats import FORMATS, encode_lines
-from eventdefs.types import DEFAULT_TRAITS, Event, Period, Sample
+from eventdefs.types import DEFAULT_TRAITS, Closure, Event, Gap, Period, Refusal, Sample, Usage
 
 
 class StdoutOptions(msgspec.Struct, frozen=True):
@@ -58,8 +58,11 @@ class StdoutPublisher:
 def _table(batch: Batch) -> Iterator[str]:
     """Yield the lines of a batch: when, what, whose, and then what it says."""
     rows: list[tuple[datetime, str]] = [(event.generated, _event(event)) for event in batch.events]
-    rows += [(sample.timestamp, _sample(sample)) for sample in batch.samples]
+    usage = {record.id for record in batch.records}  # whose samples say the same
+    rows += [(sample.timestamp, _sample(sample)) for sample in batch.samples if sample.id not in usage]
     rows += [(period.timestamp, _period(period)) for period in batch.periods]
+    rows += [(record.recorded_at, _note(record)) for record in batch.records if not isinstance(record, Usage)]
+    rows += [(record.timestamp, _usage(record)) for record in batch.records if isinstance(record, Usage)]
     for time, text in sorted(rows, key=lambda row: row[0]):
         yield _one_line(f"{time:%Y-%m-%d %H:%M:%S}  {text}")
 
@@ -78,7 +81,25 @@ def _sample(sample: Sample) -> str:
 
 def _period(period: Period) -> str:
     span = f"{_value(period.begin)} to {_value(period.end)}"
-    return f"period  {period.meter:32}  {str(period.project_id or '-')[:8]:8}  {span} of {period.resource_id}"
+    status = "" if period.status == "running" else f", {period.status}"
+    return f"period  {period.meter:32}  {str(period.project_id or '-')[:8]:8}  {span} of {period.resource_id}{status}"
+
+
+def _usage(usage: Usage) -> str:
+    again = f", revision {usage.revision}" if usage.revision > 1 else ""
+    amount = f"{usage.quantity} {usage.unit} of {usage.resource_id}{again}"
+    return f"usage   {usage.meter:32}  {str(usage.project_id or '-')[:8]:8}  {amount}"
+
+
+def _note(record: Gap | Refusal | Closure) -> str:
+    if isinstance(record, Closure):
+        text = f"{record.quantity} in {record.count} from {_value(record.period_start)}"
+        return f"closure {record.meter:32}  {'-':8}  {text}"
+    span = f"{_value(record.begin)} to {_value(record.end)}"
+    if isinstance(record, Gap):
+        return f"gap     {record.meter:32}  {'-':8}  {span} of {record.resource_id}, {record.state}"
+    reason = record.reason.replace("_", " ")
+    return f"refused {record.meter:32}  {str(record.project_id or '-')[:8]:8}  {span} of {record.resource_id}, {reason}"
 
 
 def _value(value: Any) -> str:

@@ -42,7 +42,9 @@ metric:
     lookup: [name, volume]
     volume: '$.payload.l[*].v * 2'
   - {name: h, event_type: a, type: delta, unit: h, resource_id: b, dimensions: {f: c},
-     period: {begin: d, end: e, while: {f: [g]}}}
+     period: {begin: d, end: e, not_before: i, while: {f: [g]}}}
+  - {name: h, event_type: b, type: delta, unit: h, resource_id: b,
+     period: {end: e, length: 90 min, not_after: j, closes: {f: [g, null]}}}
 """
 _pieces = st.sampled_from(
     (
@@ -114,6 +116,9 @@ _pieces = st.sampled_from(
         "fields",
         "plugin",
         "period",
+        "length",
+        "closes",
+        "1h",
         "lookup",
         "type",
         "name",

@@ -18,15 +18,18 @@ from eventdefs import (
     Conversion,
     DecodeError,
     Definitions,
+    Ledger,
     Notification,
     Options,
     PathEvaluationError,
     Publisher,
+    Usage,
     decode_notification,
     open_publisher,
     parse_definitions,
 )
 from eventdefs.definitions.paths import parse_path
+from eventdefs.metering.records import sample_of
 from tests.property import examples
 
 from .bounds import below, within
@@ -61,9 +64,14 @@ metric:
   - {name: product, event_type: '.*', type: delta, unit: B, volume: $.payload.b * $.payload.b, resource_id: $.payload.a}
   - {name: '$.payload.l[*].n', event_type: '.*', type: gauge, unit: B, volume: '$.payload.l[*].v',
      resource_id: $.payload.a, lookup: [name, volume]}
-  - {name: $.payload.a, event_type: '.*', type: delta, unit: $.payload.u, resource_id: $.payload.a,
+  - {name: $.payload.a, event_type: '.*', type: delta, unit: h, resource_id: $.payload.a,
      project_id: $.payload.b, dimensions: {d: payload.l, e: payload.b},
-     period: {begin: $.payload.d, end: $.payload.e, not_before: $.payload.d}}
+     period: {begin: $.payload.d, end: $.payload.e, not_before: $.payload.d, while: {$.payload.b: [1, x]}}}
+  - {name: two, event_type: '.*', type: delta, unit: s, resource_id: $.payload.a, user_id: $.payload.u,
+     period: {end: $.payload.e, length: 366d, not_before: $.payload.u, not_after: $.payload.d,
+       closes: {'$.payload.l[0]': [null, x], $.payload.a: x}}}
+  - {name: two, event_type: '.*', type: delta, unit: s, resource_id: payload.b, project_id: $.payload.tenant_id,
+     period: {begin: $.payload.d, end: $.payload.e, closes: true}}
 """
 OPTIONS = Options(store_raw=("info",))
 
@@ -177,6 +185,10 @@ def publish_all(publishers: list[Publisher], conversions: list[Conversion]) -> N
         [one for each in conversions for one in each.samples],
         [one for each in conversions for one in each.periods],
     )
+    publish_twice(publishers, batch)
+
+
+def publish_twice(publishers: list[Publisher], batch: Batch) -> None:
     for publisher in publishers:
         publisher.publish(batch)
         delivered = publisher.publish(batch)
@@ -191,6 +203,50 @@ def test_any_values_are_converted_and_published(
 ) -> None:
     """What can be decoded can be converted, and what was converted is accepted by every publisher."""
     publish_all(publishers, [conversion for wire in wires for conversion in convert(everything, wire)])
+
+
+_times = st.sampled_from(
+    (
+        "2026-08-01T00:00:00",
+        "2026-08-01T00:59:59.999999",
+        "2026-08-01T01:30:00+05:45",
+        "2026-08-02",
+        "1969-12-31T23:59:59.5",
+        "0001-01-01",
+        "0001-01-01T00:00:00.000001",
+        "9999-12-31T23:59:59.999999",
+        "3000-01-01",
+        "",
+        None,
+    )
+)
+CLAIMS = st.fixed_dictionaries(
+    {
+        "message_id": _texts,
+        "event_type": st.just("a.b"),
+        "timestamp": st.sampled_from(("2026-08-01T01:00:00", "2026-08-02", "0001-01-01", "9999-12-31T23:59:59.999999")),
+        "payload": st.fixed_dictionaries(
+            {"a": _texts, "b": st.one_of(st.just(1), _texts), "d": _times, "e": _times},
+            optional={"u": _times, "l": st.one_of(_scalars, st.lists(_scalars, max_size=2)), "tenant_id": _values},
+        ),
+    }
+)
+
+
+@given(st.lists(CLAIMS, min_size=1, max_size=4))
+@examples(150)
+def test_any_claims_are_counted_and_published(
+    everything: tuple[Definitions, ...], publishers: list[Publisher], wires: list[Any]
+) -> None:
+    """A ledger counts or refuses what can be claimed, and what it records is accepted by every publisher."""
+    ledger = Ledger()
+    for wire in wires:
+        ledger.add([period for conversion in convert(everything, wire) for period in conversion.periods])
+    ledger.finish()
+    while records := ledger.pending():
+        samples = [sample_of(record) for record in records if isinstance(record, Usage)]
+        publish_twice(publishers, Batch(samples=samples, records=records))
+        ledger.confirm(records)
 
 
 def _nested(depth: int) -> Any:
