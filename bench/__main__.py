@@ -1,4 +1,4 @@
-"""All figures of the core: `python -m bench [NAME ...]`.
+"""All figures: `python -m bench [NAME ...]`.
 
 Definitions and payload are Ceilometer's own where the folder with its files is there (EVENTDEFS_CONFORMANCE, else
 ../shared/conformance), so that both sides do the same work; else ours, which Ceilometer reads as well.
@@ -21,6 +21,7 @@ from typing import Any
 
 import orjson
 
+from bench import ledger
 from bench.measure import compare, seconds_of, timed
 from bench.oracle import Ceilometer
 from eventdefs.decode import decode_notification
@@ -200,6 +201,13 @@ def bench_memory(case: Case) -> None:
     show("memory kept by 100,000 conversions", kept, "flat")
 
 
+def bench_ledger(case: Case) -> None:
+    """Claims a second, in memory and durable; the state over a year."""
+    for bench in (ledger.bench_memory, ledger.bench_durable, ledger.bench_year):
+        for line in bench():
+            print(line, flush=True)
+
+
 BENCHES = {
     "convert": bench_convert,
     "bytes": bench_bytes,
@@ -209,6 +217,7 @@ BENCHES = {
     "matching": bench_matching,
     "large": bench_large,
     "memory": bench_memory,
+    "ledger": bench_ledger,
 }
 
 
