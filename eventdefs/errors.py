@@ -28,15 +28,25 @@ class EventdefsError(Exception):
     """The root of all errors of this package."""
 
 
+class Fix(NamedTuple):
+    """An edit that puts a finding right: what stands from `place.column` to `place.end_column` becomes `text`."""
+
+    title: str
+    place: Place
+    text: str
+
+
 class Finding(NamedTuple):
     """One thing to say about a definition file.
 
     Attributes:
-        code: a row of `definitions.findings.CODES`; E is an error, W a warning.
+        code: a row of `definitions.findings.CODES`; E is an error, W a warning, N a note.
         message: what is wrong, with what was found.
         place: where.
         hint: what was expected, and how to put it right.
         excerpt: the line it stands on.
+        related: other places that it is about, such as what shadows a definition.
+        fix: the edit that puts it right, where one is known.
     """
 
     code: str
@@ -44,10 +54,12 @@ class Finding(NamedTuple):
     place: Place
     hint: str = ""
     excerpt: str = ""
+    related: tuple[Place, ...] = ()
+    fix: Fix | None = None
 
     @property
-    def severity(self) -> Literal["error", "warning"]:
-        return "error" if self.code.startswith("E") else "warning"
+    def severity(self) -> Literal["error", "warning", "note"]:
+        return _SEVERITIES[self.code[0]]
 
     def __str__(self) -> str:
         head = f"{self.place}: {self.severity}[{self.code}]: {self.message}"
@@ -58,6 +70,9 @@ class Finding(NamedTuple):
         start, line = _window(self.excerpt, self.place.column)
         width = max(1, min(self.place.end_column - self.place.column, len(line) - start))
         return f"{head}\n {margin} |\n {number} | {line}\n {margin} | {' ' * start}{'^' * width} {self.hint}".rstrip()
+
+
+_SEVERITIES: dict[str, Literal["error", "warning", "note"]] = {"E": "error", "W": "warning", "N": "note"}
 
 
 def _window(line: str, column: int, width: int = 120) -> tuple[int, str]:

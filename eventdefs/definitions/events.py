@@ -37,12 +37,14 @@ class EventDefinition(NamedTuple):
 
     Attributes:
         written: names of the traits that the entry itself writes.
+        places: of each glob, in the order of `ref.patterns`.
     """
 
     ref: DefinitionRef
     pattern: Pattern
     traits: tuple[TraitDefinition, ...]
     written: frozenset[str]
+    places: tuple[Place, ...] = ()
 
 
 _DEFAULTS: dict[str, tuple[str, ...]] = {
@@ -113,7 +115,8 @@ class EventParser:
             return None
         read.update(written)
         ref = DefinitionRef(tuple(globs), mapping.place, text or "")
-        return EventDefinition(ref, parse_pattern(globs), tuple(read.values()), frozenset(written))
+        places = tuple(at.place for _, at in texts)
+        return EventDefinition(ref, parse_pattern(globs), tuple(read.values()), frozenset(written), places)
 
     def _parse_traits(self, node: Node) -> dict[str, TraitDefinition]:
         empty = (isinstance(node, Sequence) and not node.items) or (isinstance(node, Scalar) and node.value == "")

@@ -41,6 +41,8 @@ class Fields(NamedTuple):
         literal: the text as written, where it may stand for itself (a sample's unit `GB`), else None. A text that
             is no path at all (`B/s`) has a literal and no paths.
         place: of the value as written.
+        places: of each path.
+        plugin_name: as written, '' without one.
     """
 
     constant: Any
@@ -48,6 +50,8 @@ class Fields(NamedTuple):
     plugin: TraitPlugin | None
     literal: str | None
     place: Place
+    places: tuple[Place, ...] = ()
+    plugin_name: str = ""
 
     @property
     def text(self) -> str:
@@ -130,6 +134,7 @@ class FieldsParser:
         if fields is None or (plugin_node is not None and plugin is None):
             return None
         if read is not None and plugin is not None and plugin_node is not None:
+            read = read._replace(plugin_name=_plugin_name(plugin_node))
             needed = getattr(plugin, "fields", None)
             if needed is not None and 0 < len(read.paths) < needed and not _may_match_many(read.paths):
                 self._findings.add(
@@ -170,11 +175,12 @@ class FieldsParser:
             if path is None:
                 unreadable = Fields(NO_CONSTANT, (), plugin, text, only.place)
                 return unreadable if literal and not _looks_like_path(text) else None
-            return Fields(NO_CONSTANT, (path,), plugin, text if literal else None, only.place)
+            return Fields(NO_CONSTANT, (path,), plugin, text if literal else None, only.place, (only.place,))
         paths = [self.parse_path(self._item_text(item, what), item, what) for item in items]
         if any(path is None for path in paths):
             return None
-        return Fields(NO_CONSTANT, tuple(path for path in paths if path is not None), plugin, None, node.place)
+        read = tuple(path for path in paths if path is not None)
+        return Fields(NO_CONSTANT, read, plugin, None, node.place, tuple(item.place for item in items))
 
     def _item_text(self, node: Node, what: str) -> str:
         if isinstance(node, Scalar) and isinstance(node.value, str):
@@ -245,6 +251,11 @@ class FieldsParser:
             self._findings.add("E003", f"parameters of the plugin of {what}: {error}", node.place)
             return None
         return {str(key): value for key, value in plain.items()}
+
+
+def _plugin_name(node: Node) -> str:
+    name = node.get("name") if isinstance(node, Mapping) else node
+    return name.text if isinstance(name, Scalar) else ""
 
 
 def _may_match_many(paths: tuple[Path, ...]) -> bool:

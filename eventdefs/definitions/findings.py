@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eventdefs.errors import DefinitionErrors, Finding
+from eventdefs.errors import DefinitionErrors, Finding, Fix
 from eventdefs.types import Place
 
 MAX_READ = 500_000
@@ -47,7 +47,10 @@ CODES: dict[str, str] = {
 
 
 class Findings:
-    """Collects what is found while files are read; `refuse` raises if any of it is an error."""
+    """Collects what is found while files are read; `refuse` raises if any of it is an error.
+
+    A second finding of one code, place and hint is not kept: anchors make one node stand under many definitions.
+    """
 
     def __init__(self) -> None:
         self._found: list[Finding] = []
@@ -61,7 +64,16 @@ class Findings:
         """Remember the lines of *file*, to quote them."""
         self._lines[file] = text.split("\n")
 
-    def add(self, code: str, message: str, place: Place, hint: str = "") -> None:
+    def add(
+        self,
+        code: str,
+        message: str,
+        place: Place,
+        hint: str = "",
+        *,
+        related: tuple[Place, ...] = (),
+        fix: Fix | None = None,
+    ) -> None:
         # What an anchor repeats is said once, and of what is no YAML nothing else.
         if (code, place, hint) in self._said or place in self._broken:
             return
@@ -70,7 +82,13 @@ class Findings:
             self._broken.add(place)
         lines = self._lines.get(place.file, ())
         excerpt = lines[place.line - 1].rstrip("\r") if 0 < place.line <= len(lines) else ""
-        self._found.append(Finding(code, message, place, hint, excerpt))
+        self._found.append(Finding(code, message, place, hint, excerpt, related, fix))
+
+    def in_order(self) -> tuple[Finding, ...]:
+        """Return all that was found, in the order of the files."""
+        files = {file: number for number, file in enumerate(self._lines)}
+        self._found.sort(key=lambda found: (files.get(found.place.file, -1), found.place.line, found.place.column))
+        return tuple(self._found)
 
     def refuse(self) -> tuple[Finding, ...]:
         """Return the warnings, in the order of the files.
@@ -78,11 +96,10 @@ class Findings:
         Raises:
             DefinitionErrors: there are errors.
         """
-        files = {file: number for number, file in enumerate(self._lines)}
-        self._found.sort(key=lambda found: (files.get(found.place.file, -1), found.place.line, found.place.column))
-        if any(found.severity == "error" for found in self._found):
-            raise DefinitionErrors(self._found)
-        return tuple(self._found)
+        found = self.in_order()
+        if any(finding.severity == "error" for finding in found):
+            raise DefinitionErrors(found)
+        return found
 
     def spend(self, count: int, place: Place) -> bool:
         """Count what definitions have; False, and said once, when it is more than is read."""

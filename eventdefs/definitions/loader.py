@@ -1,10 +1,15 @@
-"""Files, directories and texts to `Definitions`: all or nothing, with every problem at once."""
+"""Files, directories and texts to `Definitions`: all or nothing, with every problem at once.
+
+`read_texts` gives what could be read beside what could not, which is what the linter looks at.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence as AnySequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 from eventdefs.definitions.events import EventDefinition, EventParser
 from eventdefs.definitions.fields import FieldsParser
@@ -13,7 +18,8 @@ from eventdefs.definitions.options import Options
 from eventdefs.definitions.registry import Definitions
 from eventdefs.definitions.samples import SampleDefinition, SampleParser
 from eventdefs.definitions.shapes import describe, known_keys
-from eventdefs.definitions.source import MAX_BYTES, Mapping, Scalar, Sequence, parse_yaml
+from eventdefs.definitions.source import MAX_BYTES, Mapping, Node, Scalar, Sequence, parse_yaml
+from eventdefs.errors import Finding
 from eventdefs.types import Place
 
 SHIPPED = ("event_definitions.yaml", "meters.yaml")
@@ -40,13 +46,7 @@ def load_definitions(*paths: str | os.PathLike[str], options: Options | None = N
         DefinitionErrors: anything of it cannot be used; every problem of every file is there.
     """
     findings = Findings()
-    texts: list[tuple[str, str]] = []
-    for path in paths or shipped_definitions():
-        for file in _files(Path(path), findings):
-            text = _read(file, findings)
-            if text is not None:
-                texts.append((str(file), text))
-    return _assemble(texts, options or Options(), findings)
+    return _assemble(read_texts(read_files(paths or shipped_definitions(), findings), findings), options)
 
 
 def parse_definitions(text: str, *, file: str = "definitions.yaml", options: Options | None = None) -> Definitions:
@@ -59,7 +59,14 @@ def parse_definitions(text: str, *, file: str = "definitions.yaml", options: Opt
     Raises:
         DefinitionErrors: anything of it cannot be used.
     """
-    return _assemble([(file, text)], options or Options(), Findings())
+    return _assemble(read_texts([(file, text)], Findings()), options)
+
+
+def read_files(paths: AnySequence[str | os.PathLike[str]], findings: Findings) -> list[tuple[str, str]]:
+    """Return (file, text) of definition files and directories of them; what cannot be read is a finding."""
+    files = [file for path in paths for file in _files(Path(path), findings)]
+    texts = [(str(file), _read(file, findings)) for file in files]
+    return [(file, text) for file, text in texts if text is not None]
 
 
 def _files(path: Path, findings: Findings) -> list[Path]:
@@ -89,17 +96,41 @@ def _read(file: Path, findings: Findings) -> str | None:
     return None
 
 
-def _assemble(texts: list[tuple[str, str]], options: Options, findings: Findings) -> Definitions:
+class Reading(NamedTuple):
+    """What could be read of definition files.
+
+    Attributes:
+        texts: (file, text) of each file.
+        roots: the YAML document of each file, None where it is none.
+        events, samples: definitions without an error, in the order of the files; the samples that are used.
+        findings: what was said so far.
+    """
+
+    texts: tuple[tuple[str, str], ...]
+    roots: tuple[Node | None, ...]
+    events: tuple[EventDefinition, ...]
+    samples: tuple[SampleDefinition, ...]
+    findings: Findings
+
+    def definitions(self, options: Options, warnings: tuple[Finding, ...]) -> Definitions:
+        fingerprint = blake2b(digest_size=8)
+        for _, text in self.texts:
+            fingerprint.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        return Definitions(self.events, self.samples, options, warnings, fingerprint.hexdigest())
+
+
+def read_texts(texts: AnySequence[tuple[str, str]], findings: Findings) -> Reading:
+    """Read (file, text) pairs; what cannot be used is a finding and is left out."""
     fields = FieldsParser(findings)
     event_parser = EventParser(findings, fields)
     sample_parser = SampleParser(findings, fields)
+    roots: list[Node | None] = []
     events: list[EventDefinition] = []
     samples: list[SampleDefinition] = []
     named: dict[str, SampleDefinition] = {}
-    fingerprint = blake2b(digest_size=8)
     for file, text in texts:
-        fingerprint.update(text.encode("utf-8", "surrogatepass") + b"\0")
         root = parse_yaml(text, file, findings)
+        roots.append(root)
         if isinstance(root, Sequence):
             events += event_parser.parse(root)
         elif isinstance(root, Mapping) and root.get("metric") is not None:
@@ -115,5 +146,8 @@ def _assemble(texts: list[tuple[str, str]], options: Options, findings: Findings
             found = "empty" if isinstance(root, Scalar) and root.value is None else describe(root)
             hint = "expected a list of event definitions (- event_type: ...) or a mapping with `metric:`"
             findings.add("E100", f"the file is {found}", root.place, hint)
-    warnings = findings.refuse()
-    return Definitions(events, samples, options, warnings, fingerprint.hexdigest())
+    return Reading(tuple(texts), tuple(roots), tuple(events), tuple(samples), findings)
+
+
+def _assemble(reading: Reading, options: Options | None) -> Definitions:
+    return reading.definitions(options or Options(), reading.findings.refuse())

@@ -57,6 +57,7 @@ class SampleDefinition(NamedTuple):
         lookup: attributes that have one value for each of several samples; () for one sample.
         required: whether a notification without a volume is a problem, or just gives no sample.
         period: where the definition claims periods instead of giving samples.
+        places: of each of `event_types`.
     """
 
     name: str
@@ -69,6 +70,7 @@ class SampleDefinition(NamedTuple):
     period: PeriodDefinition | None
     place: Place
     description: str = ""
+    places: tuple[Place, ...] = ()
 
 
 class SampleParser:
@@ -167,7 +169,7 @@ class SampleParser:
         name = name_node.text if isinstance(name_node, Scalar) else fields["name"].text
         return SampleDefinition(
             name,
-            tuple(event_types),
+            tuple(text for text, _ in event_types),
             fields,
             metadata,
             user_fields,
@@ -177,6 +179,7 @@ class SampleParser:
             claims,
             mapping.place,
             text or "",
+            tuple(place for _, place in event_types),
         )
 
     def _lookup(self, mapping: Mapping) -> tuple[str, ...] | None:
@@ -227,7 +230,7 @@ class SampleParser:
                 fine = False
         return fine
 
-    def _event_types(self, node: Node | None) -> list[str]:
+    def _event_types(self, node: Node | None) -> list[tuple[str, Place]]:
         if node is None:
             return []
         read = []
@@ -238,7 +241,7 @@ class SampleParser:
                 hint = "sample definitions have regular expressions, not globs: .* for any text, \\. for a dot"
                 self._findings.add("E202", f"event_type '{text[:80]}' is {error}", at.place, hint)
             else:
-                read.append(text)
+                read.append((text, at.place))
         return read
 
 
