@@ -64,8 +64,7 @@ def parse_definitions(text: str, *, file: str = "definitions.yaml", options: Opt
 
 def read_files(paths: AnySequence[str | os.PathLike[str]], findings: Findings) -> list[tuple[str, str]]:
     """Return (file, text) of definition files and directories of them; what cannot be read is a finding."""
-    files = [file for path in paths for file in _files(Path(path), findings)]
-    texts = [(str(file), _read(file, findings)) for file in files]
+    texts = [(str(file), _read(file, findings)) for path in paths for file in _files(Path(path), findings)]
     return [(file, text) for file, text in texts if text is not None]
 
 
