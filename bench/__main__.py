@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from bench import ledger
+from bench import commands, ledger
 from bench.measure import compare, seconds_of, timed
 from bench.oracle import Ceilometer
 from eventdefs.decode import decode_notification
@@ -208,6 +208,13 @@ def bench_ledger(case: Case) -> None:
             print(line, flush=True)
 
 
+def bench_commands(case: Case) -> None:
+    """What a person waits for: `eventdefs lint` and `explain` as whole processes."""
+    for lines in (commands.bench_lint(case.events), commands.bench_explain(case.events, case.data)):
+        for line in lines:
+            print(line, flush=True)
+
+
 BENCHES = {
     "convert": bench_convert,
     "bytes": bench_bytes,
@@ -218,6 +225,7 @@ BENCHES = {
     "large": bench_large,
     "memory": bench_memory,
     "ledger": bench_ledger,
+    "commands": bench_commands,
 }
 
 
