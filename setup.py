@@ -1,7 +1,7 @@
 """Builds eventdefs. What is not code is said in pyproject.toml.
 
-The shipped definitions stand once, at the top of the tree, where operators look for them; a wheel carries them
-inside the package.
+The shipped definitions stand once, at the top of the tree, where operators look for them, and what findings mean in
+the docs; a wheel carries them inside the package.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-SHIPPED = ("event_definitions.yaml", "meters.yaml")
+SHIPPED = ("event_definitions.yaml", "meters.yaml", "docs/reference/findings.md")
 
 
 class BuildWithDefinitions(build_py):
@@ -21,10 +21,10 @@ class BuildWithDefinitions(build_py):
             target = Path(self.build_lib, "eventdefs", "shipped")
             self.mkpath(str(target))
             for name in SHIPPED:
-                self.copy_file(name, str(target / name))
+                self.copy_file(name, str(target / Path(name).name))
 
     def get_outputs(self, include_bytecode=True):
-        built = [str(Path(self.build_lib, "eventdefs", "shipped", name)) for name in SHIPPED]
+        built = [str(Path(self.build_lib, "eventdefs", "shipped", Path(name).name)) for name in SHIPPED]
         return super().get_outputs(include_bytecode) + built
 
 

@@ -59,8 +59,9 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).symlink_to(TOP / name)
     programs = tmp_path / ".bin"
     programs.mkdir()
-    (programs / "eventdefs").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m eventdefs "$@"\n')
-    (programs / "eventdefs").chmod(0o755)
+    for name in ("eventdefs", "pytest"):
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {name} "$@"\n')
+        (programs / name).chmod(0o755)
     return tmp_path
 
 

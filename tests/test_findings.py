@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -16,27 +14,10 @@ from eventdefs import DefinitionErrors, Finding, load_definitions, parse_definit
 from eventdefs.definitions.findings import CODES
 from eventdefs.definitions.source import MAX_BYTES
 from eventdefs.types import Place
+from tests.golden import FILE, Case, read_cases, write_cases
 
 GOLDEN = Path(__file__).with_name("findings.txt")
-FILE = "definitions.yaml"
-
-
-class Case(NamedTuple):
-    title: str
-    text: str
-    report: str
-
-
-def read_cases() -> list[Case]:
-    cases = []
-    for section in re.split(r"^=== ", GOLDEN.read_text(), flags=re.MULTILINE)[1:]:
-        title, _, rest = section.partition("\n")
-        text, _, report = rest.partition("\n>>>\n")
-        cases.append(Case(title, text, report.rstrip("\n")))
-    return cases
-
-
-CASES = read_cases()
+CASES = read_cases(GOLDEN)
 
 
 def found(text: str) -> tuple[Finding, ...]:
@@ -53,10 +34,7 @@ def places(text: str) -> list[tuple[str, int, int]]:
 
 @pytest.mark.skipif("EVENTDEFS_UPDATE" not in os.environ, reason="EVENTDEFS_UPDATE is not set")
 def test_update() -> None:
-    sections = [
-        "\n".join([f"=== {case.title}", case.text, ">>>", *map(str, found(case.text))]).rstrip() for case in CASES
-    ]
-    GOLDEN.write_text("\n\n".join(sections) + "\n")
+    write_cases(GOLDEN, CASES, found)
 
 
 @pytest.mark.skipif("EVENTDEFS_UPDATE" in os.environ, reason="the reports are being written")
@@ -65,7 +43,7 @@ def test_golden(case: Case) -> None:
     """Loading reports every problem at once, in file order, with place, caret and hint."""
     findings = found(case.text)
     assert "\n".join(map(str, findings)) == case.report
-    assert sorted({finding.code for finding in findings}) == sorted(re.findall(r"\b[EW]\d{3}\b", case.title))
+    assert sorted({finding.code for finding in findings}) == case.codes
 
 
 # What does not fit into a file of texts: how the definitions are made, and what is found.
@@ -105,12 +83,16 @@ def test_made(text: str, expected: list[tuple[str, int, int, str]]) -> None:
     ] == expected
 
 
+ELSEWHERE = ("5", "6")
+"""Families of codes that other tests see: of a corpus (test_corpus.py), and of test files (test_cases.py)."""
+
+
 def test_every_code_occurs() -> None:
     """There is no finding that no test has seen."""
-    seen = {code for case in CASES for code in re.findall(r"\b[EW]\d{3}\b", case.title)}
+    seen = {code for case in (*CASES, *read_cases(GOLDEN.with_name("lint.txt"))) for code in case.codes}
     seen |= {code for _, expected in MADE.values() for code, *_ in expected}
     seen |= {"E002"}  # test_files_that_cannot_be_read
-    assert seen == set(CODES)
+    assert seen == {code for code in CODES if code[1] not in ELSEWHERE}
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -1,30 +1,37 @@
-"""The samples folder: every notification in it gives what `expected.yaml` beside it says, and all we ship is reached.
+"""The samples folder: every notification in it gives what the cases beside it say, and all we ship is reached.
 
-`EVENTDEFS_UPDATE=1 pytest tests/test_samples_folder.py` writes the expectations anew; what changed is for a person to
-read.
+`eventdefs test samples/ --update` writes the expectations anew; what changed is for a person to read.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-import yaml
 
 from eventdefs import Conversion, Notification, decode_notifications, load_definitions
+from eventdefs.cases.coverage import Coverage
+from eventdefs.cases.reading import PARTS
+from eventdefs.cases.reporting import details
+from eventdefs.cases.running import Runner, Suite
 from eventdefs.consumers.files import SUFFIXES, find_files, read_messages
 from eventdefs.types import DEFAULT_TRAITS
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 SERVICES = sorted(path.name for path in SAMPLES.iterdir() if path.is_dir())
-EXPECTED = "expected.yaml"
 DEFINITIONS = load_definitions()
+RUNNER = Runner()
+UNREACHED = [
+    ("traits", "remote_group_id", "default_security_group_rule.*"),
+    ("traits", "updated_at", "baremetal.volumeconnector.* baremetal.volumetarget.*"),
+    ("traits", "updated_at", "baremetal.deploytemplate.* baremetal.runbook.* baremetal.inspectionrule.*"),
+    ("attributes", "project_id", "$.event_type + '.' + $.payload.outcome"),
+]
+"""What no sample reaches of what should be."""
 
 
 @cache
@@ -50,88 +57,41 @@ def everything() -> Iterator[tuple[str, Conversion]]:
             yield f"{service}/{file}", conversion
 
 
-# --- golden files ----------------------------------------------------------------------------------------------------
-
-
-def summary(conversion: Conversion) -> dict[str, Any]:
-    """Return what *conversion* gives, as the golden files say it: values keep their types."""
-    event = conversion.event
-    assert event is not None
-    given: dict[str, Any] = {"event_type": event.event_type, "tenant": event.tenant, "traits": dict(event.traits)}
-    samples = [
-        {"name": sample.name, "volume": sample.volume, "unit": sample.unit, "resource_id": sample.resource_id}
-        for sample in conversion.samples
-    ]
-    periods = [
-        {
-            "meter": period.meter,
-            "resource_id": period.resource_id,
-            "begin": period.begin,
-            "end": period.end,
-            "not_before": period.not_before,
-            **({} if period.not_after is None else {"not_after": period.not_after}),
-            "status": period.status,
-            "dimensions": dict(period.dimensions),
-        }
-        for period in conversion.periods
-    ]
-    return given | ({"samples": samples} if samples else {}) | ({"periods": periods} if periods else {})
-
-
-def summaries(service: str) -> dict[str, Any]:
-    """Return what each file of *service* gives; a list where it has one notification a line."""
-    found: dict[str, Any] = {}
-    for file, conversion in conversions(service):
-        if file.endswith(".jsonl"):
-            found.setdefault(file, []).append(summary(conversion))
-        else:
-            assert file not in found, f"{service}/{file} has several notifications"
-            found[file] = summary(conversion)
-    return found
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes times as YAML has them, so that a time differs from the same text."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-_Dumper.add_representer(
-    datetime,
-    lambda dumper, time: dumper.represent_scalar(
-        "tag:yaml.org,2002:timestamp", time.isoformat().replace("+00:00", "Z")
-    ),
-)
-
-HEAD = """\
-# What the shipped definitions make of the notifications in this folder, by file. Read by tests/test_samples_folder.py,
-# which writes it anew with EVENTDEFS_UPDATE=1. A time without quotes is a datetime, in quotes it is text.
-"""
+# --- what is written beside them --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_golden(service: str) -> None:
-    """Each notification gives the event, the samples and the claims that are written beside it."""
-    golden = SAMPLES / service / EXPECTED
-    found = summaries(service)
-    if "EVENTDEFS_UPDATE" in os.environ:
-        text = yaml.dump(found, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-        golden.write_text(HEAD + text)
-    expected = yaml.safe_load(golden.read_text())
-    assert list(found) == list(expected)
-    for file, given in found.items():
-        assert given == expected[file], file
-        assert typed(given) == typed(expected[file]), file
+def test_every_case_passes(service: str) -> None:
+    """Each notification gives the event, the samples and the claims that are written beside it, and nothing else."""
+    suite = RUNNER.open(str(SAMPLES / service / f"{service}.test.yaml"))
+    assert isinstance(suite, Suite), suite
+    failed = [RUNNER.run(suite, case) for case in suite.cases.cases]
+    assert ["\n".join(details(one)) for one in failed if one.outcome != "passed"] == []
+    assert {case.expected.exactly for case in suite.cases.cases if case.expected is not None} == {frozenset(PARTS)}
+    assert suite.definitions.fingerprint == DEFINITIONS.fingerprint
+    named = [(case.notification, case.number or 1) for case in suite.cases.cases]
+    files = [file for file, _ in notifications(service)]
+    assert named == [(file, files[:place].count(file) + 1) for place, file in enumerate(files)]
 
 
-def typed(value: Any) -> Any:
-    """Return *value* with the types that `==` does not tell apart, and the order of its keys."""
-    if isinstance(value, dict):
-        return [(key, typed(item)) for key, item in value.items()]
-    if isinstance(value, list):
-        return [typed(item) for item in value]
-    return type(value).__name__, value
+def test_traits_have_the_order_of_their_definition() -> None:
+    """The default traits come first, then what is written, in its order."""
+    written = {one.ref: [trait.name for trait in one.traits] for one in DEFINITIONS.events}
+    for name, conversion in everything():
+        assert conversion.event is not None
+        assert conversion.definition is not None
+        traits = conversion.event.traits
+        assert list(traits) == [one for one in written[conversion.definition] if one in traits], name
+
+
+def test_coverage() -> None:
+    """Every definition, meter and period is reached, and nearly every trait and attribute."""
+    coverage = Coverage()
+    for service in SERVICES:
+        for (_, notification), (_, conversion) in zip(notifications(service), conversions(service), strict=True):
+            coverage.add(DEFINITIONS, notification, conversion)
+    missed = [item for item in coverage.missed() if item.kind not in ("patterns", "alternatives")]
+    assert [(item.kind, item.name, item.of) for item in missed] == UNREACHED
 
 
 # --- what the folder promises -----------------------------------------------------------------------------------------
@@ -144,7 +104,7 @@ def test_every_service_is_there() -> None:
         *("masakari", "neutron", "nova", "objectstore", "octavia", "sahara", "trove"),
     ] == SERVICES
     others = [path for path in SAMPLES.rglob("*") if path.is_file() and not path.name.endswith(SUFFIXES)]
-    assert sorted({path.name for path in others}) == ["README.md", EXPECTED]
+    assert sorted(path.name for path in others) == ["README.md", *(f"{service}.test.yaml" for service in SERVICES)]
 
 
 def test_files_have_the_names_of_their_event_types() -> None:

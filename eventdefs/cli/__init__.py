@@ -10,15 +10,41 @@ import argparse
 import importlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import eventdefs
+from eventdefs.hints import did_you_mean
 
 FINE, FINDINGS, COULD_NOT = 0, 1, 2
+TRACEBACK = "EVENTDEFS_TRACEBACK"
+"""The variable with which what should not happen is shown whole."""
+_EXAMPLES = """\
+examples:
+  eventdefs run samples/                                what the shipped definitions make of the samples
+  eventdefs lint my_definitions.yaml                    what is wrong with definitions
+  eventdefs explain notification.json                   why it gives what it gives
+  eventdefs test                                        run the tests beside definitions
+  eventdefs COMMAND --help                              all of a command
+
+exit status: 0 fine; 1 something was found; 2 could not run.
+"""
 
 _COMMANDS = {
     "run": "convert notifications and publish what they give",
+    "lint": "say what is wrong with definitions, or not what was meant",
+    "explain": "say why a notification gives what it gives",
+    "test": "run the cases of test files against definitions",
+    "init": "propose definitions from recorded notifications",
+    "schema": "write the JSON Schema of definition files, for editors",
+    "language-server": "check and explain definitions in an editor as they are written",
+    "diff": "what other definitions would change, in recorded notifications",
+    "events": "the events of a store: by type, time, tenant and traits",
+    "samples": "the samples of a store: by meter, time, tenant and resource",
+    "play": "try definitions and a notification on a page, as one types",
+    "completion": "write a script that lets the shell complete commands and options",
     "usage": "hours that can be billed: list, explain, verify, close",
 }
 
@@ -42,6 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("eventdefs: interrupted\n")
         return 130
+    except (
+        Exception
+    ) as error:  # The last resort: a mistake of ours, which is said in a line, and shown whole on demand.
+        if os.environ.get(TRACEBACK):
+            raise
+        sys.stderr.write(f"eventdefs: a mistake in eventdefs: {type(error).__name__}: {error}\n")
+        sys.stderr.write(f"eventdefs: set {TRACEBACK}=1 and run it again to see where, and report it\n")
+        return COULD_NOT
     finally:
         _flush()
     return status
@@ -55,16 +89,44 @@ def _flush() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what was probably meant by a word that it does not know."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with *message*, and a guess."""
+        chosen = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        strange = re.search(r"unrecognized arguments: (--[\w-]+)", message)
+        if chosen is not None:
+            message += did_you_mean(chosen[1], re.findall(r"'([^']*)'", chosen[2]))
+        elif strange is not None:
+            message += did_you_mean(strange[1], _options(self))
+        super().error(message)
+
+
+def _options(parser: argparse.ArgumentParser) -> set[str]:
+    """Return the long options of *parser* and of all below."""
+    below = [one for action in parser._actions if isinstance(action.choices, dict) for one in action.choices.values()]
+    own = {name for action in parser._actions for name in action.option_strings if name.startswith("--")}
+    return own.union(*(_options(one) for one in below if isinstance(one, argparse.ArgumentParser)))
+
+
+def full_parser() -> argparse.ArgumentParser:
+    """Return the parser with the options of all commands."""
+    return _parser(list(_COMMANDS))
+
+
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="eventdefs",
         description="Turns OpenStack notifications into typed events, samples and usage, as YAML definitions say.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"eventdefs {eventdefs.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in _COMMANDS.items():
         if name in words:
-            importlib.import_module(f"eventdefs.cli.{name}").add_parser(commands, summary)
+            importlib.import_module(f"eventdefs.cli.{name.replace('-', '_')}").add_parser(commands, summary)
         else:
             commands.add_parser(name, help=summary)
     return parser

@@ -28,14 +28,16 @@ def write_table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: froz
 
 def write_csv(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write *rows* under *heads* to standard output, as a spreadsheet reads them."""
+    sys.stdout.write("".join(csv_row(row) for row in (heads, *rows)))
+
+
+def csv_row(row: Sequence[str]) -> str:
+    """Return *row* as a spreadsheet reads it, with its line end."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heads)
-    careful = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for row in rows:
-        plain = not any(separator in cell for cell in row for separator in _SEPARATORS)
-        (writer if plain else careful).writerow([_inert(cell) for cell in row])
-    sys.stdout.write(text.getvalue())
+    plain = not any(separator in cell for cell in row for separator in _SEPARATORS)
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_MINIMAL if plain else csv.QUOTE_ALL)
+    writer.writerow([_inert(cell) for cell in row])
+    return text.getvalue()
 
 
 def _inert(cell: str) -> str:

@@ -38,7 +38,7 @@ class _Failed(Exception):
         self.value = value
 
 
-_FALLBACKS: dict[str, tuple[str, ...]] = {
+FALLBACKS: dict[str, tuple[str, ...]] = {
     "user_id": ("user_id", "user"),
     "project_id": ("project_id", "tenant_id", "tenant"),
 }
@@ -48,7 +48,7 @@ def _acting(body: Mapping[str, Any], attribute: str) -> Any:
     """Return who acted, for a notification whose definition does not say whose the resource is."""
     ctxt = body.get("ctxt")
     if isinstance(ctxt, dict):
-        for key in _FALLBACKS[attribute]:
+        for key in FALLBACKS[attribute]:
             if ctxt.get(key) is not None:
                 return ctxt[key]
     return None
@@ -61,7 +61,7 @@ class _Reader:
 
     def __init__(self, definition: SampleDefinition) -> None:
         self.definition = definition
-        self._reads = {name: _reading(name, definition.fields.get(name)) for name in ATTRIBUTES}
+        self._reads = {name: reading(name, definition.fields.get(name)) for name in ATTRIBUTES}
 
     def _problem(self, failed: _Failed) -> Problem:
         fields = self.definition.fields.get(failed.attribute)
@@ -77,9 +77,9 @@ class _Reader:
             raise _Failed(attribute, str(error), self.definition.fields[attribute].text) from error
 
 
-def _reading(attribute: str, fields: Fields | None) -> Callable[[Mapping[str, Any]], Any]:
+def reading(attribute: str, fields: Fields | None) -> Callable[[Mapping[str, Any]], Any]:
     """Return the function that reads *attribute*: decided once, since it is called for every notification."""
-    acts = attribute in _FALLBACKS
+    acts = attribute in FALLBACKS
     if fields is None:
         return (lambda body: _acting(body, attribute)) if acts else (lambda body: None)
     simple = fields.plugin is None and fields.constant is NO_CONSTANT and len(fields.paths) == 1
@@ -152,7 +152,7 @@ class SampleConverter(_Reader):
             elif fields is not None and (attribute in LITERALS or not fields.paths):
                 columns[attribute] = [fields.literal]
             else:
-                columns[attribute] = [_acting(body, attribute) if attribute in _FALLBACKS else None]
+                columns[attribute] = [_acting(body, attribute) if attribute in FALLBACKS else None]
         count = len(columns["name"])
         if not count:
             return []

@@ -8,6 +8,7 @@ raises, whatever that is, becomes a `PathSyntaxError` with a column.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -39,8 +40,12 @@ _HINTS = {
     "FILTER_OP": "comparisons stand in a filter: list[?key='value']",
     "ID": "two names need a dot between them; a key with other characters than letters, digits, _ and - is quoted",
     ".": "a path does not begin with a dot, and two dots mean `any depth`",
-    "|": "alternatives inside a filter are not possible",
+    "|": "alternatives are a list of paths; inside a filter they are not possible",
+    ":": "a key with a colon is quoted",
+    "(": "functions stand in backquotes: payload.list.`len`",
+    "?": "a filter begins with [?: list[?key='value']",
 }
+_NEVER_CLOSED = "a quote that is never closed"
 _ENDS_EARLY = "the path ends too early: something is missing after the last sign"
 
 
@@ -72,7 +77,7 @@ class _Lexer(_extended.ExtendedJsonPathLexer):  # type: ignore[misc]
         else:
             raise PathSyntaxError(f"a path of more than {MAX_TOKENS} words and signs", self.column)
         if lexer.string_value is not None:
-            raise PathSyntaxError("a quote that is never closed", lexer.string_start)
+            raise PathSyntaxError(_NEVER_CLOSED, lexer.string_start)
         self.column = len(text.rstrip()) + 1
 
     def t_error(self, token: Any) -> None:
@@ -133,7 +138,53 @@ def parse(text: str) -> Any:
         parser = _parser()
         try:
             return parser.parse_text(text)
-        except PathSyntaxError:
-            raise
+        except PathSyntaxError as error:
+            raise _explained(text, error) from error
         except Exception as error:  # The library raises what it likes: Exception, re.error, its own.
             raise PathSyntaxError(f"{error}".partition(" at 1:")[0], parser.lexer.operator_column) from error
+
+
+def _explained(text: str, error: PathSyntaxError) -> PathSyntaxError:
+    """Return *error*, or what is the matter with *text* where that can be said better than the grammar does."""
+    if error.reason.startswith("a path of"):  # it is too long, whatever else is wrong
+        return error
+    if not text.strip():
+        return PathSyntaxError("it is empty", 1, "expected a path, as payload.some_key")
+    if _NUMBER.fullmatch(text.strip()):
+        hint = "a constant is a number that is not quoted and stands alone; a key that is a number is quoted within"
+        return PathSyntaxError("it is a number", 1, hint)
+    if error.reason == _NEVER_CLOSED:
+        return PathSyntaxError(error.reason, error.column, f"close it with {text[error.column - 1]}")
+    bracket, column = _unbalanced(text)
+    if bracket in ("[", "("):
+        return PathSyntaxError(f"a {bracket} that is never closed", column, f"close it with {_CLOSED_BY[bracket]}")
+    if bracket:
+        return PathSyntaxError(f"unexpected '{bracket}'", column, "nothing that it closes is open")
+    glued = _GLUED.match(text)
+    if glued is not None and error.column == glued.end(1) + 1:
+        return PathSyntaxError(error.reason, error.column, f"a dot stands after {glued[1]}: {glued[1]}.{glued[2]}")
+    index = _BARE_INDEX.search(text, max(0, error.column - 12))
+    if index is not None and index.start() <= error.column <= index.end() + 1:
+        hint = f"a list index stands in brackets, as [{index[1]}]; a key that is a number is quoted, as '{index[1]}'"
+        return PathSyntaxError(f"unexpected '{index[1]}'", index.start(1) + 1, hint)
+    return error
+
+
+_CLOSED_BY = {"[": "]", "(": ")"}
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+_GLUED = re.compile(r"\s*(\$)(\w+)")
+_BARE_INDEX = re.compile(r"\.(\d+)(?=\.|\s*$)")
+_QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`(?:\\.|[^`\\])*`")
+
+
+def _unbalanced(text: str) -> tuple[str, int]:
+    """Return the first bracket that has no partner, and its column; ('', 0) where each has one."""
+    opened: list[tuple[str, int]] = []
+    for column, character in enumerate(_QUOTED.sub(lambda quoted: " " * len(quoted[0]), text), 1):
+        if character in _CLOSED_BY:
+            opened.append((character, column))
+        elif character in _CLOSED_BY.values():
+            if not opened or _CLOSED_BY[opened[-1][0]] != character:
+                return character, column
+            opened.pop()
+    return opened[0] if opened else ("", 0)

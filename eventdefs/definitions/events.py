@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from eventdefs.definitions import shapes
-from eventdefs.definitions.fields import FIELDS_KEYS, NO_CONSTANT, Fields, FieldsParser
+from eventdefs.definitions import keys, shapes
+from eventdefs.definitions.fields import NO_CONSTANT, Fields, FieldsParser
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.paths import parse_path
 from eventdefs.definitions.patterns import Pattern, parse_pattern
 from eventdefs.definitions.source import Mapping, Node, Scalar, Sequence
 from eventdefs.types import TRAIT_TYPES, DefinitionRef, Place, TraitType, excerpt
 
-EVENT_KEYS = ("event_type", "traits", "description")
-TRAIT_KEYS = ("type", *FIELDS_KEYS, "description", "required", "on_error")
-ON_ERROR = ("drop", "reject")
+EVENT_KEYS = keys.names(keys.EVENT)
+TRAIT_KEYS = keys.names(keys.TRAIT)
+ON_ERROR = tuple(keys.ON_ERROR_WORDS)
 
 OWNER_TRAITS = ("project_id", "tenant_id")
 """Traits that name the tenant of the event where a definition writes them itself."""
@@ -55,7 +55,7 @@ _DEFAULTS: dict[str, tuple[str, ...]] = {
     "tenant_id": ("payload.tenant_id", "ctxt.project_id"),
 }
 
-_BUILTIN = Place("built in")
+BUILT_IN = Place("built in")
 
 
 def default_traits() -> dict[str, TraitDefinition]:
@@ -64,8 +64,8 @@ def default_traits() -> dict[str, TraitDefinition]:
         name: TraitDefinition(
             name,
             TraitType.TEXT,
-            Fields(NO_CONSTANT, tuple(parse_path(path) for path in paths), None, None, _BUILTIN),
-            _BUILTIN,
+            Fields(NO_CONSTANT, tuple(parse_path(path) for path in paths), None, None, BUILT_IN),
+            BUILT_IN,
         )
         for name, paths in _DEFAULTS.items()
     }
@@ -74,11 +74,18 @@ def default_traits() -> dict[str, TraitDefinition]:
 def catch_all() -> EventDefinition:
     """Return the definition that is added where none applies to everything: only the default traits."""
     return EventDefinition(
-        DefinitionRef(("*",), _BUILTIN, "the default traits", implicit=True),
+        DefinitionRef(("*",), BUILT_IN, "the default traits", implicit=True),
         parse_pattern(["*"]),
         tuple(default_traits().values()),
         frozenset(),
     )
+
+
+def _belongs(node: Node) -> str:
+    """Say where the value of an unknown key belongs, where it looks like a trait."""
+    is_trait = isinstance(node, Mapping) and node.get("fields") is not None
+    is_path = isinstance(node, Scalar) and isinstance(node.value, str) and node.value.startswith(("payload.", "ctxt."))
+    return "indent it under `traits`, where traits stand" if is_trait or is_path else ""
 
 
 class EventParser:
@@ -100,9 +107,11 @@ class EventParser:
         if mapping is None:
             return None
         what = "an event definition"
-        shapes.known_keys(mapping, what, EVENT_KEYS, self._findings)
-        event_type = shapes.required(mapping, "event_type", what, self._findings, "event_type: compute.instance.*")
-        traits = shapes.required(mapping, "traits", what, self._findings, "traits: {}")
+        shapes.known_keys(mapping, what, EVENT_KEYS, self._findings, _belongs)
+        event_type = shapes.required(
+            mapping, "event_type", what, self._findings, keys.example(keys.EVENT, "event_type")
+        )
+        traits = shapes.required(mapping, "traits", what, self._findings, keys.example(keys.EVENT, "traits"))
         if not self._findings.spend(shapes.size(event_type) + shapes.size(traits), mapping.place):
             return None
         texts = [] if event_type is None else shapes.texts(event_type, "event_type", self._findings)
@@ -140,7 +149,6 @@ class EventParser:
         required = rejects = False
         description = None
         if isinstance(node, Mapping):
-            shapes.known_keys(node, what, TRAIT_KEYS, self._findings)
             type_node = node.get("type")
             if type_node is not None:
                 word = shapes.as_word(type_node, "trait type", TRAIT_TYPES, self._findings, "E104")
@@ -152,7 +160,7 @@ class EventParser:
             described = node.get("description")
             if described is not None:
                 description = shapes.as_text(described, f"description of {what}", self._findings)
-        fields = self._fields.parse_fields(node, what)
+        fields = self._fields.parse_fields(node, what, known=TRAIT_KEYS)
         if fields is None:
             return None
         if fields.constant is not NO_CONSTANT:

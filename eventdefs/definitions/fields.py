@@ -6,16 +6,27 @@ it may be written; what it gives is ready to be read.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from collections.abc import Mapping as AnyMapping
+from collections.abc import Sequence as AnySequence
 from typing import Any, NamedTuple
 
-from eventdefs.definitions import shapes
+from eventdefs.definitions import keys, shapes
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.paths import Path, parse_path
-from eventdefs.definitions.plugins import TraitPlugin, find_plugin, make_plugin, plugin_names, why_missing
+from eventdefs.definitions.plugins import (
+    TraitPlugin,
+    find_plugin,
+    make_plugin,
+    parameter_names,
+    plugin_names,
+    why_missing,
+)
 from eventdefs.definitions.source import Mapping, Node, Scalar, Sequence, plain_value
-from eventdefs.errors import EventdefsError, PathSyntaxError
-from eventdefs.hints import did_you_mean
+from eventdefs.definitions.yamltraps import missing_blank
+from eventdefs.errors import EventdefsError, Fix, PathSyntaxError
+from eventdefs.hints import did_you_mean, nearest
 from eventdefs.types import Place
 
 
@@ -110,7 +121,8 @@ class Fields(NamedTuple):
         return self.text
 
 
-FIELDS_KEYS = ("fields", "plugin")
+FIELDS_KEYS = keys.names(keys.FIELDS)
+PLUGIN_KEYS = keys.names(keys.PLUGIN)
 
 
 class FieldsParser:
@@ -120,14 +132,17 @@ class FieldsParser:
         self._findings = findings
         self._paths: dict[str, Path | PathSyntaxError] = {}
 
-    def parse_fields(self, node: Node, what: str, literal: bool = False) -> Fields | None:
+    def parse_fields(
+        self, node: Node, what: str, literal: bool = False, known: AnySequence[str] = FIELDS_KEYS
+    ) -> Fields | None:
         """Read the fields of *what*; None after saying why not.
 
-        *literal*: a text that finds nothing, or is no path, stands for itself.
+        *literal*: a text that finds nothing, or is no path, stands for itself. *known*: the keys of a mapping.
         """
         if not isinstance(node, Mapping):
             return self._parse_paths(node, what, None, literal)
-        fields = shapes.required(node, "fields", what, self._findings, "fields: payload.some_key")
+        shapes.known_keys(node, what, known, self._findings)
+        fields = shapes.required(node, "fields", what, self._findings, keys.example(keys.FIELDS, "fields"))
         plugin_node = node.get("plugin")
         plugin = None if plugin_node is None else self._parse_plugin(plugin_node, what)
         read = None if fields is None else self._parse_paths(fields, what, plugin, False)
@@ -168,7 +183,10 @@ class FieldsParser:
             only = items[0]
             if isinstance(only, Scalar) and isinstance(only.value, (bool, int, float)):
                 return Fields(only.value, (), plugin, None, only.place)
-            text = shapes.as_text(only, f"the path of {what}", self._findings, "expected a path or a number")
+            wanted = "expected a path or a number"
+            if isinstance(only, Scalar) and only.value is None and (fixed := missing_blank(what.rpartition(" ")[2])):
+                wanted += f"; a blank stands after the colon, {fixed}"
+            text = shapes.as_text(only, f"the path of {what}", self._findings, wanted)
             if text is None or not isinstance(only, Scalar):
                 return None
             path = self.parse_path(text, only, what, literal)
@@ -208,15 +226,36 @@ class FieldsParser:
         if not (literal and not _looks_like_path(text)):
             code = "E203" if known.reason.startswith("a path of") else "E201"
             message = f"the path of {what} cannot be read: {known.reason}"
-            self._findings.add(code, message, _inside(node, text, known.column), known.hint)
+            fix = None if code == "E203" else self._quoting(node, text, known)
+            self._findings.add(code, message, _inside(node, text, known.column), known.hint, fix=fix)
         return None
+
+    def _quoting(self, node: Node, text: str, error: PathSyntaxError) -> Fix | None:
+        """Return the edit that quotes the key at fault, where quoting it makes a path of plain keys of *text*."""
+        key = next((one for one in _KEY.finditer(text) if one.start() < error.column <= one.end()), None)
+        if key is None or "quoted" not in error.hint + " quoted" * ("quote it" in error.hint):
+            return None
+        place = _inside(node, text, key.start() + 1)
+        if place == node.place and key.start():
+            return None
+        before = self._findings.line(place)[: place.column - 1]
+        quote = '"' if key.start() == 0 or before[len(before) - key.start() - 1 :][:1] == "'" else "'"
+        fixed = f"{quote}{key[0]}{quote}"
+        try:
+            names = parse_path(text[: key.start()] + fixed + text[key.end() :]).names
+        except PathSyntaxError:
+            return None
+        place = place._replace(end_column=place.column + len(key[0]))
+        return Fix(f"write {fixed}", place, fixed) if names and key.start() else None
 
     def _parse_plugin(self, node: Node, what: str) -> TraitPlugin | None:
         parameters: dict[str, Any] = {}
         name_node: Node | None = node
         if isinstance(node, Mapping):
-            shapes.known_keys(node, f"the plugin of {what}", ("name", "parameters"), self._findings)
-            name_node = shapes.required(node, "name", f"the plugin of {what}", self._findings, "name: split")
+            shapes.known_keys(node, f"the plugin of {what}", PLUGIN_KEYS, self._findings, _belongs_to(node))
+            name_node = shapes.required(
+                node, "name", f"the plugin of {what}", self._findings, keys.example(keys.PLUGIN, "name")
+            )
             if name_node is None:
                 return None
             given = self._plain(node.get("parameters"), what)
@@ -230,15 +269,36 @@ class FieldsParser:
         plugin = find_plugin(name)
         if plugin is None:
             names = plugin_names()
+            near = nearest(name, names)
             hint = why_missing(name) or f"expected {', '.join(names)}{did_you_mean(name, names)}"
-            self._findings.add("E301", f"unknown trait plugin '{name}'", name_node.place, hint)
+            fix = Fix(f"write {near}", name_node.place, near) if near else None
+            self._findings.add("E301", f"unknown trait plugin '{name}'", name_node.place, hint, fix=fix)
             return None
         try:
             return make_plugin(plugin, parameters)
         except ValueError as error:
-            where = node.get("parameters") if isinstance(node, Mapping) else None
-            self._findings.add("E302", f"the plugin {name} of {what}: {error}", (where or node).place)
+            self._refuse_parameters(f"the plugin {name} of {what}", plugin, parameters, node, error)
             return None
+
+    def _refuse_parameters(
+        self, what: str, plugin: Any, parameters: AnyMapping[str, Any], node: Node, error: ValueError
+    ) -> None:
+        """Say why a plugin refuses its parameters, at the one that is unknown or that the reason begins with."""
+        written = node.get("parameters") if isinstance(node, Mapping) else None
+        known = parameter_names(plugin)
+        entries = written.entries() if isinstance(written, Mapping) else {}
+        unknown = [key for name, (key, _) in entries.items() if known and str(name) not in known]
+        if unknown:
+            for key in unknown:
+                near = nearest(key.text, [name for name in known if name not in parameters])
+                hint = f"its parameters are {', '.join(known)}{f' (did you mean {near!r}?)' if near else ''}"
+                plain = key.place.end_column - key.place.column == len(key.text)
+                fix = Fix(f"write {near}", key.place, near) if near and plain else None
+                self._findings.add("E302", f"{what} has no parameter {key.text!r}", key.place, hint, fix=fix)
+            return
+        begin = f"{error}".partition(" is ")[0]
+        place = next((value.place for name, (_, value) in entries.items() if name == begin), None)
+        self._findings.add("E302", f"{what}: {error}", place or (written or node).place)
 
     def _plain(self, node: Node | None, what: str) -> dict[str, Any] | None:
         if node is None or (isinstance(node, Scalar) and node.value is None):
@@ -253,9 +313,21 @@ class FieldsParser:
         return {str(key): value for key, value in plain.items()}
 
 
+def _belongs_to(mapping: Mapping) -> Callable[[Node], str]:
+    """Return what says that an unknown key of the plugin *mapping* is a parameter of it, where it is."""
+    name = mapping.get("name")
+    plugin = find_plugin(name.value) if isinstance(name, Scalar) and isinstance(name.value, str) else None
+    known = () if plugin is None else parameter_names(plugin)
+    parameters = {id(value): key.text for key, value in mapping.entries().values() if key.text in known}
+    return lambda node: "it stands under `parameters`, indented" if id(node) in parameters else ""
+
+
 def _plugin_name(node: Node) -> str:
     name = node.get("name") if isinstance(node, Mapping) else node
     return name.text if isinstance(name, Scalar) else ""
+
+
+_KEY = re.compile(r"[^.\s\[\]()'\"`|,/*+=~<>]+")
 
 
 def _may_match_many(paths: tuple[Path, ...]) -> bool:

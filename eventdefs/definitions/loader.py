@@ -24,16 +24,22 @@ from eventdefs.types import Place
 
 SHIPPED = ("event_definitions.yaml", "meters.yaml")
 SUFFIX = ".yaml"
+TESTS = ".test.yaml"
+"""How files of tests end, which are no definitions and may stand beside them."""
 
 
 def shipped_definitions() -> tuple[Path, ...]:
     """Return the definition files that come with eventdefs: in the package, or beside it in a checkout."""
+    return tuple(shipped_file(name) for name in SHIPPED)
+
+
+def shipped_file(name: str, folder: str = "") -> Path:
+    """Return the file *name* that comes with eventdefs: in the package, or in *folder* of a checkout."""
     package = Path(__file__).resolve().parent.parent
-    for folder in (package / "shipped", package.parent):
-        files = tuple(folder / name for name in SHIPPED)
-        if all(file.is_file() for file in files):
-            return files
-    raise FileNotFoundError(f"{' and '.join(SHIPPED)} are not installed")
+    for file in (package / "shipped" / name, package.parent / folder / name):
+        if file.is_file():
+            return file
+    raise FileNotFoundError(f"{name} is not installed")
 
 
 def load_definitions(*paths: str | os.PathLike[str], options: Options | None = None) -> Definitions:
@@ -71,7 +77,11 @@ def read_files(paths: AnySequence[str | os.PathLike[str]], findings: Findings) -
 def _files(path: Path, findings: Findings) -> list[Path]:
     try:
         if path.is_dir():
-            found = sorted(entry for entry in path.iterdir() if entry.suffix == SUFFIX and entry.is_file())
+            found = sorted(
+                entry
+                for entry in path.iterdir()
+                if entry.suffix == SUFFIX and not entry.name.endswith(TESTS) and entry.is_file()
+            )
             if not found:
                 findings.add("E002", f"no {SUFFIX} file is in this directory", Place(str(path)))
             return found
@@ -118,8 +128,11 @@ class Reading(NamedTuple):
         return Definitions(self.events, self.samples, options, warnings, fingerprint.hexdigest())
 
 
-def read_texts(texts: AnySequence[tuple[str, str]], findings: Findings) -> Reading:
-    """Read (file, text) pairs; what cannot be used is a finding and is left out."""
+def read_texts(texts: AnySequence[tuple[str, str]], findings: Findings, *, go_on: bool = False) -> Reading:
+    """Read (file, text) pairs; what cannot be used is a finding and is left out.
+
+    *go_on*: of a file that is no YAML, read what is left without the definition at fault.
+    """
     fields = FieldsParser(findings)
     event_parser = EventParser(findings, fields)
     sample_parser = SampleParser(findings, fields)
@@ -128,7 +141,7 @@ def read_texts(texts: AnySequence[tuple[str, str]], findings: Findings) -> Readi
     samples: list[SampleDefinition] = []
     named: dict[str, SampleDefinition] = {}
     for file, text in texts:
-        root = parse_yaml(text, file, findings)
+        root = parse_yaml(text, file, findings, go_on=go_on)
         roots.append(root)
         if isinstance(root, Sequence):
             events += event_parser.parse(root)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from functools import cmp_to_key
+from functools import cmp_to_key, lru_cache
 from typing import Any
 
 from jsonpath_rw import jsonpath as tree
@@ -122,6 +122,7 @@ def _first_of_names(names: tuple[str, ...]) -> Callable[[Any], Any]:
     return first
 
 
+@lru_cache(maxsize=8192)
 def parse_path(text: str) -> Path:
     """Read *text* as a path.
 
@@ -131,7 +132,15 @@ def parse_path(text: str) -> Path:
     Raises:
         PathSyntaxError: it is no path.
     """
-    syntax = dialect.parse(text)
+    return compile_path(dialect.parse(text), text)
+
+
+def compile_path(syntax: Any, text: str) -> Path:
+    """Return the path of the syntax tree *syntax*, whose text is *text*.
+
+    Raises:
+        PathSyntaxError: it has a regular expression that cannot be used, or is nested too deep.
+    """
     try:
         find = _compile(syntax, raw=True)
     except RegexError as error:

@@ -227,6 +227,13 @@ class PatternIndex:
                 break
         return best if best >= 0 else None
 
+    def all(self, event_type: str) -> tuple[list[int], list[int]]:
+        """Return the numbers of the patterns that match, and of those that include *event_type* but exclude it too."""
+        included = sorted(set(self._included.matching(event_type)))
+        excluded = set(self._excluded.matching(event_type))
+        matching = [number for number in included if number not in excluded]
+        return matching, [number for number in included if number in excluded]
+
 
 class RegexIndex:
     """Finds all of many lists of regular expressions of which one matches from the start of an event type.

@@ -11,16 +11,16 @@ from collections.abc import Mapping as AnyMapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from eventdefs.definitions import shapes
+from eventdefs.definitions import keys, shapes
 from eventdefs.definitions.fields import Fields, FieldsParser
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.paths import Path
 from eventdefs.definitions.source import Mapping, Node, Scalar, Sequence
 from eventdefs.types import Place
 
-PERIOD_KEYS = ("begin", "end", "length", "not_before", "not_after", "while", "closes")
+PERIOD_KEYS = keys.names(keys.PERIOD)
 LONGEST = timedelta(days=366)
-UNITS = ("s", "min", "h", "d")
+UNITS = tuple(keys.USAGE_UNIT_WORDS)
 """The units that usage can have."""
 _LENGTH = re.compile(r"(\d+) ?(s|min|h|d)").fullmatch
 _LENGTH_OF = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -39,6 +39,7 @@ class PeriodDefinition(NamedTuple):
         conditions: must all hold for the claim to count; else it says that the resource was there and idle.
         closes: must all hold for the resource to be gone at the end; () for always, None for never.
         dimensions: what splits the usage, by name.
+        places: of each of `conditions`, then of `closes`.
     """
 
     begin: Fields | None
@@ -50,6 +51,7 @@ class PeriodDefinition(NamedTuple):
     closes: Conditions | None
     dimensions: AnyMapping[str, Fields]
     place: Place
+    places: tuple[Place, ...] = ()
 
 
 class PeriodParser:
@@ -92,7 +94,16 @@ class PeriodParser:
         if conditions is None or closes is False or split is None:
             return None
         return PeriodDefinition(
-            begin, end, lasts, times["not_before"], times["not_after"], conditions, closes, split, mapping.place
+            begin,
+            end,
+            lasts,
+            times["not_before"],
+            times["not_after"],
+            conditions,
+            closes,
+            split,
+            mapping.place,
+            (*_key_places(mapping.get("while")), *_key_places(mapping.get("closes"))),
         )
 
     def _length(self, node: Node, what: str) -> timedelta | None:
@@ -136,6 +147,11 @@ class PeriodParser:
             else:
                 read.append((path, values))
         return tuple(read) if complete else None
+
+
+def _key_places(node: Node | None) -> list[Place]:
+    keys = [key for key, _ in node.entries().values()] if isinstance(node, Mapping) else []
+    return [key.place for key in keys if isinstance(key.value, str)]
 
 
 def check_span(begin: datetime, end: datetime) -> str:

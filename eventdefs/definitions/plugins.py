@@ -8,7 +8,7 @@ A plugin is a class. Its instance is made once, at load, from the parameters in 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from eventdefs.thirdparty import registered
@@ -35,6 +35,11 @@ class TraitPlugin(Protocol):
         """Return values; the first that is not None is the trait's. None or nothing gives no trait."""
 
 
+Remark = tuple[str, str]
+"""What is odd, and how to put it right. A plugin may have a method `remarks(paths)` that yields them for the linter:
+*paths* are those of its trait as matches have them, None for one that is more than keys."""
+
+
 class Split:
     """A piece of a text: `separator` cuts it, `segment` counts the pieces from 0, or from the end below 0."""
 
@@ -51,6 +56,13 @@ class Split:
         self._separator = separator
         self._segment = segment
         self._max_split = -1 if max_split is None else max_split
+
+    def remarks(self, paths: Sequence[str | None]) -> Iterator[Remark]:
+        if 0 <= self._max_split < self._segment:
+            yield (
+                f"{self._max_split + 1} pieces at most are numbered from 0, so that there is no piece {self._segment}",
+                "raise max_split, or lower segment",
+            )
 
     def trait_values(self, matches: Matches) -> Sequence[Any]:
         return [self._piece(str(value)) for _, value in matches]
@@ -78,10 +90,25 @@ class Bitfield:
                 raise ValueError(f"the flag {flag!r} needs path and bit")
             if unknown := sorted(set(map(str, flag)) - {"path", "bit", "value"}):
                 raise ValueError(f"the flag has an unknown key {unknown[0]!r}; known are path, bit, value")
-            bit = int(flag["bit"])
+            try:
+                bit = int(flag["bit"])
+            except (ValueError, TypeError):
+                raise ValueError(f"bit is {flag['bit']!r}, expected a whole number") from None
             if not 0 <= bit <= 1023:
                 raise ValueError(f"bit {bit} is not between 0 and 1023")
             self._flags.append((flag["path"], 1 << bit, "value" in flag, flag.get("value")))
+
+    def remarks(self, paths: Sequence[str | None]) -> Iterator[Remark]:
+        bits = [bit for _, bit, _, _ in self._flags]
+        for number, (path, bit, _, _) in enumerate(self._flags):
+            if bit in bits[:number]:
+                yield f"bit {bit.bit_length() - 1} is set by two flags", "give each flag a bit of its own"
+            if None not in paths and path not in paths:
+                known = ", ".join(str(known) for known in paths)
+                yield (
+                    f"the flag of {path!r} is never set: it is none of the trait's paths",
+                    f"the paths, without $, are {known}",
+                )
 
     def trait_values(self, matches: Matches) -> Sequence[Any]:
         found = dict(matches)
@@ -103,6 +130,12 @@ class Timedelta:
         if unit not in self.UNITS:
             raise ValueError(f"unit is {unit!r}, expected one of {', '.join(self.UNITS)}")
         self._seconds = self.UNITS[unit]
+
+    def remarks(self, paths: Sequence[str | None]) -> Iterator[Remark]:
+        if len(paths) > 2:
+            yield f"it needs 2 values and has {len(paths)} paths", "write the two times that it is between"
+        elif len(paths) == 2 and paths[0] is not None and paths[0] == paths[1]:
+            yield "its two paths are one, so that it is always 0", "write the two times that it is between"
 
     def trait_values(self, matches: Matches) -> Sequence[Any]:
         if len(matches) != 2:
@@ -126,11 +159,18 @@ class Map:
         if not isinstance(case_sensitive, bool):
             raise ValueError(f"case_sensitive is {case_sensitive!r}, expected true or false")
         self._folds = not case_sensitive
+        self._given = list(values)
         self._values = {self._key(key): value for key, value in values.items()}
         self._default = default
 
     def _key(self, value: Any) -> Any:
         return value.casefold() if self._folds and isinstance(value, str) else value
+
+    def remarks(self, paths: Sequence[str | None]) -> Iterator[Remark]:
+        keys = [self._key(value) for value in self._given]
+        for number, key in enumerate(keys):
+            if key in keys[:number]:
+                yield f"{self._given[number]!r} is there twice when letter case is ignored", "remove one"
 
     def trait_values(self, matches: Matches) -> Sequence[Any]:
         keys = [self._key(value) for _, value in matches]
@@ -160,6 +200,13 @@ def plugin_names() -> list[str]:
 def why_missing(name: str) -> str:
     """Return why a plugin that is registered as *name* cannot be used, '' where none is."""
     return registered(NAMESPACE).why(name)
+
+
+def parameter_names(plugin: Any) -> tuple[str, ...]:
+    """Return the parameters that *plugin* knows by name, () where it takes any."""
+    parameters = inspect.signature(plugin).parameters
+    takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
+    return () if takes_any else tuple(parameters)
 
 
 def make_plugin(plugin: Any, parameters: Mapping[str, Any]) -> TraitPlugin:

@@ -121,6 +121,14 @@ class Definitions:
         number = self._patterns.last(event_type)
         return None if number is None else self._all_events[number].ref
 
+    def find_all(self, event_type: str) -> tuple[list[EventDefinition], list[EventDefinition]]:
+        """Return the event definitions that match *event_type*, of which the last applies, and those that exclude it.
+
+        The catch-all is among them where nobody wrote one.
+        """
+        matching, excluding = self._patterns.all(event_type)
+        return [self._all_events[number] for number in matching], [self._all_events[number] for number in excluding]
+
     def find_samples(self, event_type: str) -> tuple[SampleDefinition, ...]:
         """Return the sample definitions that apply to *event_type*."""
         numbers, _ = self._regexes.all(event_type)

@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as AnyMapping
 from typing import NamedTuple
 
-from eventdefs.definitions import shapes
+from eventdefs.definitions import keys, shapes
 from eventdefs.definitions.fields import Fields, FieldsParser
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.periods import UNITS, PeriodDefinition, PeriodParser
 from eventdefs.definitions.source import Mapping, Node, Scalar, Sequence
-from eventdefs.hints import did_you_mean
+from eventdefs.errors import Fix
+from eventdefs.hints import did_you_mean, nearest
 from eventdefs.regexes import RegexError, compile_regex
 from eventdefs.types import SAMPLE_TYPES, Place
 
-ATTRIBUTES = ("name", "type", "volume", "unit", "timestamp", "user_id", "project_id", "resource_id")
-_LOOKUP = (*ATTRIBUTES, "metadata")
+ATTRIBUTES = keys.ATTRIBUTES
 LITERALS = ("name", "type", "unit")
 IDS = ("user_id", "project_id", "resource_id")
-SAMPLE_KEYS = (
-    "name",
-    "event_type",
-    "type",
-    "unit",
-    "volume",
-    "resource_id",
-    "project_id",
-    "user_id",
-    "timestamp",
-    "metadata",
-    "user_metadata",
-    "lookup",
-    "required",
-    "period",
-    "dimensions",
-    "description",
-)
-_REQUIRED = {
-    "name": "name: volume.size",
-    "event_type": "event_type: volume\\.create\\.end",
-    "type": "type: gauge",
-    "unit": "unit: GB",
-    "volume": "volume: $.payload.size",
-    "resource_id": "resource_id: $.payload.volume_id",
-}
+SAMPLE_KEYS = keys.names(keys.SAMPLE)
 
 
 class SampleDefinition(NamedTuple):
@@ -132,11 +108,13 @@ class SampleParser:
         period = mapping.get("period")
         fields: dict[str, Fields] = {}
         complete = lookup is not None
-        for key, example in _REQUIRED.items():
+        for needed in keys.SAMPLE:
+            key = needed.name
             value = mapping.get(key)
-            if (value is None or _is_empty(value, key)) and not (key == "volume" and period is not None):
+            missing = needed.required and (value is None or _is_empty(value, key))
+            if missing and not (key == "volume" and period is not None):
                 at = value.place if value is not None else mapping.place
-                self._findings.add("E102", f"{what} has no `{key}`", at, f"add {example}")
+                self._findings.add("E102", f"{what} has no `{key}`", at, f"add {needed.example}")
                 complete = False
         for key in ATTRIBUTES:
             value = mapping.get(key)
@@ -193,14 +171,21 @@ class SampleParser:
             return None
         words = shapes.texts(node, "lookup", self._findings)
         for text, at in words:
-            if text not in _LOOKUP:
-                hint = f"known are {', '.join(_LOOKUP)}{did_you_mean(text, _LOOKUP)}"
-                self._findings.add("W101", f"lookup has an unknown attribute {text!r}", at.place, hint)
+            if text not in keys.LOOKUP:
+                hint = f"known are {', '.join(keys.LOOKUP)}{did_you_mean(text, keys.LOOKUP)}"
+                near = nearest(text, keys.LOOKUP)
+                plain = at.place.end_column - at.place.column == len(text)
+                fix = Fix(f"write {near}", at.place, near) if near and plain else None
+                self._findings.add("W101", f"lookup has an unknown attribute {text!r}", at.place, hint, fix=fix)
         return tuple(text for text, _ in words)
 
     def _check_type(self, node: Node | None) -> bool:
         if node is None or _is_empty(node) or (isinstance(node, Scalar) and node.value in SAMPLE_TYPES):
             return True
+        if isinstance(node, Scalar) and node.text.startswith(("$", "payload.")):
+            hint = f"expected {', '.join(SAMPLE_TYPES)}; a type that is read is looked up: add lookup: [type]"
+            self._findings.add("E401", f"unknown sample type '{node.text[:80]}'", node.place, hint)
+            return False
         shapes.as_word(node, "sample type", SAMPLE_TYPES, self._findings, "E401")
         if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.lower() in SAMPLE_TYPES:
             self._findings.add("E401", f"sample type '{node.value}'", node.place, "written in lower case")
@@ -239,7 +224,10 @@ class SampleParser:
                 compile_regex(text)
             except RegexError as error:
                 hint = "sample definitions have regular expressions, not globs: .* for any text, \\. for a dot"
-                self._findings.add("E202", f"event_type '{text[:80]}' is {error}", at.place, hint)
+                fixed = text.replace(".", "\\.").replace("*", ".*")
+                is_glob = re.fullmatch(r"[\w.*-]+", text) is not None and at.text == text
+                fix = Fix(f"write {fixed}", at.place, f"'{fixed}'") if is_glob else None
+                self._findings.add("E202", f"event_type '{text[:80]}' is {error}", at.place, hint, fix=fix)
             else:
                 read.append((text, at.place))
         return read

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.source import MERGE, Mapping, Node, Scalar, Sequence
-from eventdefs.hints import did_you_mean
+from eventdefs.definitions.yamltraps import missing_blank
+from eventdefs.errors import Fix
+from eventdefs.hints import did_you_mean, nearest
 
 GUESSES = 20
 """For how many unknown keys of one mapping it is guessed what was meant, which takes longer than all the rest."""
@@ -38,7 +40,15 @@ def size(node: Node | None) -> int:
 def as_mapping(node: Node, what: str, findings: Findings) -> Mapping | None:
     if isinstance(node, Mapping):
         return node
-    findings.add("E101", f"{what} is {describe(node)}", node.place, "expected a mapping")
+    hint, fix = "expected a mapping", None
+    if isinstance(node, Sequence) and any(isinstance(item, Mapping) for item in node.items):
+        in_line = findings.line(node.place)[node.place.column - 1 : node.place.column] == "["
+        hint += ": {...} and not [...]" if in_line else ": write its keys without `- ` before them"
+    elif isinstance(node, Scalar) and (fixed := missing_blank(node.text)):
+        hint += f": a blank stands after the colon, {fixed}"
+        plain = node.place.end_column - node.place.column == len(node.text)
+        fix = Fix(f"write {fixed}", node.place, fixed) if plain else None
+    findings.add("E101", f"{what} is {describe(node)}", node.place, hint, fix=fix)
     return None
 
 
@@ -65,8 +75,10 @@ def as_word(node: Node, what: str, words: Collection[str], findings: Findings, c
     if isinstance(node, Scalar) and isinstance(node.value, str):
         if node.value.lower() in words:
             return node.value.lower()
+        near = nearest(node.value, words)
+        fix = Fix(f"write {near}", node.place, near) if near else None
         hint = f"expected {known}{did_you_mean(node.value, words)}"
-        findings.add(code, f"unknown {what} '{node.value}'", node.place, hint)
+        findings.add(code, f"unknown {what} '{node.value}'", node.place, hint, fix=fix)
     else:
         findings.add(code, f"{what} is {describe(node)}", node.place, f"expected {known}")
     return None
@@ -88,15 +100,25 @@ def texts(node: Node, what: str, findings: Findings) -> list[tuple[str, Scalar]]
     return found
 
 
-def known_keys(mapping: Mapping, what: str, known: Collection[str], findings: Findings) -> None:
-    """Warn of keys that nothing reads."""
+def known_keys(
+    mapping: Mapping,
+    what: str,
+    known: Collection[str],
+    findings: Findings,
+    belongs: Callable[[Node], str] = lambda node: "",
+) -> None:
+    """Warn of keys that nothing reads; *belongs* says where a value of an unknown key belongs, if it can tell."""
     unknown = 0
-    for value, (key, _) in mapping.entries().items():
-        if value not in known:
-            unknown += 1
-            meant = did_you_mean(str(value), known) if unknown <= GUESSES else ""
-            hint = f"known keys are {', '.join(known)}{meant}"
-            findings.add("W101", f"unknown key {key.text!r} in {what}", key.place, hint)
+    for value, (key, node) in mapping.entries().items():
+        if value in known:
+            continue
+        unknown += 1
+        near = nearest(str(value), known) if unknown <= GUESSES else ""
+        meant = f" (did you mean '{near}'?)" if near else ""
+        hint = (not near and belongs(node)) or f"known keys are {', '.join(known)}{meant}"
+        plain = near and near not in mapping.entries() and key.place.end_column - key.place.column == len(key.text)
+        fix = Fix(f"write {near}", key.place, near) if plain else None
+        findings.add("W101", f"unknown key {key.text!r} in {what}", key.place, hint, fix=fix)
 
 
 def named_entries(mapping: Mapping, what: str, findings: Findings) -> Iterator[tuple[str, Scalar, Node]]:
@@ -105,7 +127,9 @@ def named_entries(mapping: Mapping, what: str, findings: Findings) -> Iterator[t
         if isinstance(value, str):
             yield value, key, node
         else:
-            findings.add("E103", f"the name of {what} is {describe(key)}", key.place, f"quote it: '{key.text}'")
+            fix = None if what == "a path" else Fix(f"write '{key.text}'", key.place, f"'{key.text}'")
+            hint = f"quote it: '{key.text}'"
+            findings.add("E103", f"the name of {what} is {describe(key)}", key.place, hint, fix=fix)
 
 
 def required(mapping: Mapping, key: str, what: str, findings: Findings, example: str) -> Any:

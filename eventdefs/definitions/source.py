@@ -7,6 +7,8 @@ merge of merges is resolved once. Scalars are what PyYAML's safe loader makes of
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +27,9 @@ from yaml.events import (
 from yaml.resolver import Resolver
 
 from eventdefs.definitions.findings import Findings
+from eventdefs.definitions.yamltraps import find_trap
+from eventdefs.errors import Fix
+from eventdefs.hints import did_you_mean, nearest
 from eventdefs.types import Place
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -33,6 +38,9 @@ MAX_NODES = 2_000_000
 MAX_NUMBER = 1_000
 MAX_VALUE_NODES = 100_000
 """How many nodes one free-form value (a plugin's parameters) may unfold to, aliases counted each time."""
+
+MAX_ERRORS = 20
+"""After how many syntax errors of a file no more are looked for."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -123,8 +131,11 @@ class _Merge:
 MERGE = _Merge()
 
 
-def parse_yaml(text: str, file: str, findings: Findings) -> Node | None:
-    """Read *text* as one YAML document; None where it is none, which *findings* then says."""
+def parse_yaml(text: str, file: str, findings: Findings, *, go_on: bool = False) -> Node | None:
+    """Read *text* as one YAML document; None where it is none, which *findings* then says.
+
+    *go_on*: after a syntax error, read what is left without the item of the list that has it.
+    """
     text = text.removeprefix("\ufeff")
     findings.add_file(file, text)
     if len(text) > MAX_BYTES:
@@ -137,16 +148,47 @@ def parse_yaml(text: str, file: str, findings: Findings) -> Node | None:
         column = error.start - text.rfind("\n", 0, error.start)
         findings.add("E001", f"not YAML: a lone surrogate U+{ord(text[error.start]):04X}", Place(file, line, column))
         return None
-    builder = _Builder(file, text, findings)
+    lost: set[str] = set()
+    is_cut = False
+    for _ in range(MAX_ERRORS if go_on else 1):
+        root, lines = _parse_once(text, file, findings, lost)
+        cut = _without_item(text, lines) if go_on else None
+        if cut is None:
+            return _without_leftovers(root, findings) if is_cut else root
+        is_cut = True
+        lost |= _anchors_of(text, cut)
+        text = cut
+    return None
+
+
+def _without_leftovers(root: Node | None, findings: Findings) -> Node | None:
+    """Return *root* without what is empty only because all items of its list were left out."""
+    if isinstance(root, Mapping):
+        for _, value in root.pairs:
+            if isinstance(value, Scalar) and value.value is None:
+                findings.say_nothing_at(value.place)
+    return None if isinstance(root, Scalar) and root.value is None else root
+
+
+def _parse_once(text: str, file: str, findings: Findings, lost: set[str]) -> tuple[Node | None, tuple[int, ...]]:
+    """Return the document, or None and the lines of which one is in the item that is at fault.
+
+    *lost*: anchors of items that were left out; who refers to them is not complained of.
+    """
+    builder = _Builder(file, text, findings, lost)
+    lines: tuple[int, ...] = ()
     try:
-        return builder.build(yaml.parse(text, Loader=_Loader))
+        return builder.build(yaml.parse(text, Loader=_Loader)), ()
     except _TooMuch as error:
         findings.add("E003", str(error), error.place)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         found = ", ".join(part for part in (error.problem, error.context) if part)
-        findings.add("E001", f"not YAML: {found}", place, _yaml_hint(text, place))
+        begin = error.context_mark.line + 1 if error.context_mark is not None else place.line
+        lines = (place.line, begin)
+        at, hint, fix = _explained(text, place, error)
+        findings.add("E001", f"not YAML: {found}", at, hint, fix=fix)
     except yaml.reader.ReaderError as error:
         # libyaml counts bytes.
         before = text.encode()[: error.position].decode(errors="ignore") if _Loader is not yaml.SafeLoader else text
@@ -159,14 +201,71 @@ def parse_yaml(text: str, file: str, findings: Findings) -> Node | None:
         )
     except yaml.YAMLError as error:
         findings.add("E001", f"not YAML: {error}", Place(file))
-    return None
+    return None, lines
 
 
-def _yaml_hint(text: str, place: Place) -> str:
+_ITEM = re.compile(r"( *)-(?=[ \w])")
+
+
+def _without_item(text: str, at: tuple[int, ...]) -> str | None:
+    """Return *text* with empty lines for an item of its outermost list, so that as much as can be is YAML.
+
+    The item has one of the lines *at*, or is the one before it: what is never closed is noticed in the next. None
+    where there is no such item.
+    """
     lines = text.split("\n")
-    if 0 < place.line <= len(lines) and "\t" in lines[place.line - 1]:
-        return "indent with blanks, not with tabs"
-    return ""
+    starts = [(number, found[1]) for number, row in enumerate(lines) if (found := _ITEM.match(row))]
+    outermost = min((mark for _, mark in starts), key=len, default="")
+    items = [number for number, mark in starts if mark == outermost]
+    candidates = {index for line in at for index in (_index(items, line), _index(items, line) - 1) if index >= 0}
+    cuts = []
+    for index in sorted(candidates):
+        end = items[index + 1] if index + 1 < len(items) else len(lines)
+        cuts.append("\n".join([*lines[: items[index]], *[""] * (end - items[index]), *lines[end:]]))
+    return max(cuts, key=_readable, default=None)
+
+
+def _index(items: list[int], line: int) -> int:
+    """Return which of *items* has *line*, -1 for none."""
+    return bisect_left(items, line) - 1
+
+
+def _readable(text: str) -> int:
+    """Return up to which line *text* is YAML."""
+    try:
+        for _ in yaml.parse(text, Loader=_Loader):
+            pass
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        return mark.line if mark is not None else 0
+    except yaml.YAMLError:
+        return 0
+    return len(text)
+
+
+def _anchors_of(text: str, cut: str) -> set[str]:
+    """Return the anchors that *text* has and *cut* has not."""
+    anchors = re.compile(r"&([\w.-]+)")
+    return set(anchors.findall(text)) - set(anchors.findall(cut))
+
+
+def _explained(text: str, place: Place, error: yaml.MarkedYAMLError) -> tuple[Place, str, Fix | None]:
+    """Return where the syntax *error*, which was noticed at *place*, is to be put right, and how."""
+    rows = text.split("\n")
+    said = f"{error.problem}, {error.context}"
+    begin = error.context_mark
+    if begin is not None and begin.line + 1 < place.line and re.search("flow|quoted", error.context or ""):
+        row = rows[place.line - 1] if place.line <= len(rows) else ""
+        ends_before = len(row) - len(row.lstrip()) <= len(rows[begin.line]) - len(rows[begin.line].lstrip())
+        if ends_before or "quoted" in (error.context or ""):
+            at = Place(place.file, begin.line + 1, begin.column + 1)
+            return at, f"it is never closed, which is noticed on line {place.line}", None
+        return place, f"it begins on line {begin.line + 1}: is it closed?", None
+    trap = find_trap(rows, place.line, place.column, said)
+    if trap is None:
+        return place, "", None
+    at = Place(place.file, trap.line, trap.column, trap.end_column)
+    return at, trap.hint, None if trap.text is None else Fix(f"write {trap.text.strip()}", at, trap.text)
 
 
 class _TooMuch(Exception):
@@ -178,8 +277,9 @@ class _TooMuch(Exception):
 class _Builder:
     """Builds nodes from the parser's events."""
 
-    def __init__(self, file: str, text: str, findings: Findings) -> None:
+    def __init__(self, file: str, text: str, findings: Findings, lost: set[str]) -> None:
         self._file = file
+        self._lost = lost
         self._lines = text.split("\n")
         self._findings = findings
         self._anchors: dict[str, Node] = {}
@@ -238,10 +338,14 @@ class _Builder:
         elif isinstance(event, AliasEvent):
             known = self._anchors.get(str(event.anchor))
             if known is None:
-                known_anchors = ", ".join(sorted(self._anchors)) or "none"
-                self._findings.add(
-                    "E001", f"undefined alias *{event.anchor}", place, f"anchors before this line: {known_anchors}"
-                )
+                if str(event.anchor) in self._lost:
+                    self._findings.say_nothing_at(place)
+                else:
+                    known_anchors = ", ".join(sorted(self._anchors)) or "none"
+                    hint = f"anchors before this line: {known_anchors}{did_you_mean(str(event.anchor), self._anchors)}"
+                    near = nearest(str(event.anchor), self._anchors)
+                    fix = Fix(f"write *{near}", place, f"*{near}") if near else None
+                    self._findings.add("E001", f"undefined alias *{event.anchor}", place, hint, fix=fix)
                 return Scalar(place, "", None)
             return known
         elif isinstance(event, SequenceStartEvent):
@@ -253,6 +357,11 @@ class _Builder:
         if not isinstance(event, ScalarEvent) and event.tag and event.tag not in _COLLECTION_TAGS:
             self._findings.add("E004", f"the tag {event.tag} cannot be used", place, "remove it")
         if event.anchor:
+            other = self._anchors.get(event.anchor)
+            if other is not None:
+                hint = "the later one counts from here on; give them different names"
+                said = f"the anchor &{event.anchor} is also on line {other.place.line}"
+                self._findings.add("W002", said, place, hint, related=(other.place,))
             self._anchors[event.anchor] = node
         return node
 
@@ -261,6 +370,11 @@ class _Builder:
             return Scalar(place, event.value, self._scalars.value(event), self._text_column(event, place))
         # With a tag such as !!int, PyYAML's constructors raise whatever they run into.
         except (ConstructorError, ValueError, OverflowError, LookupError, AttributeError, TypeError) as error:
+            if isinstance(error, ConstructorError) and str(event.tag).startswith("!"):
+                text = f"'{event.tag} {event.value}'".replace(" '", "'")
+                fix = Fix(f"write {text}", place, text) if "'" not in text[1:-1] and place.end_column else None
+                self._findings.add("E004", f"the tag {event.tag} cannot be used", place, f"quote it: {text}", fix=fix)
+                return Scalar(place, text[1:-1], text[1:-1])
             reason = error.problem if isinstance(error, ConstructorError) else error
             code = "E004" if isinstance(error, ConstructorError) else "E101"
             self._findings.add(code, f"{event.value[:40]!r} cannot be read: {reason}", place, "quote it if it is text")
@@ -299,6 +413,7 @@ class _Builder:
                     f"the key {key.text!r} is also on line {seen[key.value].line}",
                     key.place,
                     "the last one counts",
+                    related=(seen[key.value],),
                 )
             else:
                 seen[key.value] = key.place

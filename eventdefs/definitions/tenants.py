@@ -13,25 +13,42 @@ from typing import Any
 _KEYS = ("tenant_id", "project_id")
 _ACTING = ("project_id", "tenant_id", "tenant")
 
+Steps = tuple[str | None, ...]
+"""Keys one after the other; None stands for the items of a list."""
+
 
 def find_tenant(event_type: str, body: Mapping[str, Any]) -> str | None:
     """Return the tenant of the notification *body*, None where nothing says one."""
-    payload = body.get("payload")
+    return locate_tenant(event_type, body)[0]
+
+
+def locate_tenant(event_type: str, body: Mapping[str, Any]) -> tuple[str | None, Steps]:
+    """Return the tenant of the notification *body* and the keys that lead to it; (None, ()) where nothing says one."""
+    payload: Any = body.get("payload")
     if isinstance(payload, dict):
-        owner = _text(payload, _KEYS) or _text(payload.get("nova_object.data"), _KEYS) or _text(payload, ("owner",))
-        if owner is not None:
-            return owner
+        if key := _key(payload, _KEYS):
+            return payload[key], ("payload", key)
+        data: Any = payload.get("nova_object.data")
+        if key := _key(data, _KEYS):
+            return data[key], ("payload", "nova_object.data", key)
+        if key := _key(payload, ("owner",)):
+            return payload[key], ("payload", key)
         for resource in _resource_keys(event_type):
-            owner = _text(payload.get(resource), _KEYS) or _shared(payload.get(resource + "s"))
-            if owner is not None:
-                return owner
-        owner = _text(payload.get("image"), ("owner",))
-        if owner is not None:
-            return owner
-    acting = _text(body.get("ctxt"), _ACTING)
-    if acting is None and isinstance(payload, dict):
-        return _text(payload.get("initiator"), ("project_id",))
-    return acting
+            nested: Any = payload.get(resource)
+            if key := _key(nested, _KEYS):
+                return nested[key], ("payload", resource, key)
+            nested = payload.get(resource + "s")
+            if key := _shared(nested):
+                return nested[0][key], ("payload", resource + "s", None, key)
+        image: Any = payload.get("image")
+        if key := _key(image, ("owner",)):
+            return image[key], ("payload", "image", key)
+    acting: Any = body.get("ctxt")
+    if key := _key(acting, _ACTING):
+        return acting[key], ("ctxt", key)
+    if isinstance(payload, dict) and (key := _key(payload.get("initiator"), ("project_id",))):
+        return payload["initiator"][key], ("payload", "initiator", key)
+    return None, ()
 
 
 def looked_at(event_type: str) -> list[tuple[str, ...]]:
@@ -48,21 +65,23 @@ def looked_at(event_type: str) -> list[tuple[str, ...]]:
     return [("payload", *keys) for keys in payload] + [("ctxt", key) for key in _ACTING]
 
 
-def _text(mapping: Any, keys: tuple[str, ...]) -> str | None:
+def _key(mapping: Any, keys: tuple[str, ...]) -> str:
+    """Return the first of *keys* under which *mapping* has a text, '' where none does."""
     if isinstance(mapping, dict):
         for key in keys:
             value = mapping.get(key)
             if isinstance(value, str) and value:
-                return value
-    return None
+                return key
+    return ""
 
 
-def _shared(resources: Any) -> str | None:
-    """Return the tenant of a list of resources (neutron's bulk requests) where all of them have the same."""
-    if not isinstance(resources, list):
-        return None
-    tenants = {_text(resource, _KEYS) for resource in resources}
-    return tenants.pop() if len(tenants) == 1 else None
+def _shared(resources: Any) -> str:
+    """Return the key of the tenant in a list of resources (neutron's bulk requests) where all have the same tenant."""
+    if not isinstance(resources, list) or not resources:
+        return ""
+    keys = [_key(resource, _KEYS) for resource in resources]
+    tenants = {resource[key] if key else None for resource, key in zip(resources, keys, strict=True)}
+    return keys[0] if len(tenants) == 1 else ""
 
 
 @lru_cache(maxsize=4096)

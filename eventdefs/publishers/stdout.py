@@ -48,15 +48,15 @@ class StdoutPublisher:
     @staticmethod
     def _table(batch: Batch) -> list[bytes]:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-        lines = (line if not width or len(line) <= width else line[: width - 1] + "…" for line in _table(batch))
+        lines = (line if not width or len(line) <= width else line[: width - 1] + "…" for line in lines_of(batch))
         return [line.encode("utf-8", "backslashreplace") for line in lines]
 
     def close(self) -> None:
         """Nothing waits."""
 
 
-def _table(batch: Batch) -> Iterator[str]:
-    """Yield the lines of a batch: when, what, whose, and then what it says."""
+def lines_of(batch: Batch) -> Iterator[str]:
+    """Yield a batch as lines for a person, in the order of time: when, what, whose, and then what it says."""
     rows: list[tuple[datetime, str]] = [(event.generated, _event(event)) for event in batch.events]
     usage = {record.id for record in batch.records}  # whose samples say the same
     rows += [(sample.timestamp, _sample(sample)) for sample in batch.samples if sample.id not in usage]

@@ -1,0 +1,183 @@
+"""The shell: completion in the real shells, help with examples, and errors that are no tracebacks."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eventdefs import cli
+from eventdefs.cli import COULD_NOT, FINE, main
+from eventdefs.cli.completion import SHELLS
+
+TOP = Path(__file__).resolve().parent.parent
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield *parser* and all below it."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from parsers(below)
+
+
+ALL = {parser.prog: parser for parser in parsers(cli.full_parser())}
+
+
+def need(shell: str) -> None:
+    """Skip the test where *shell* is not installed; fail it where everything must be."""
+    if shutil.which(shell) is None:
+        (pytest.fail if "EVENTDEFS_REQUIRE_SERVERS" in os.environ else pytest.skip)(f"{shell} is not installed")
+
+
+@pytest.fixture(scope="module", params=[shell for shell in SHELLS if shell != "zsh"])
+def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """Return the name of a shell that is installed, and a file with its completion."""
+    name: str = request.param
+    need(name)
+    folder = tmp_path_factory.mktemp("shell")
+    script = folder / f"eventdefs.{name}"
+    with script.open("w") as stream:
+        command = [sys.executable, "-m", "eventdefs", "completion", name]
+        subprocess.run(command, stdout=stream, check=True, cwd=TOP)
+    return name, script
+
+
+COMPLETE = {
+    "bash": """
+source {script}
+COMP_WORDS=({words}); COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ))
+[[ "{words}" == *' ' ]] && {{ COMP_WORDS+=(''); COMP_CWORD=$((COMP_CWORD + 1)); }}
+$(complete -p eventdefs | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+printf '%s\\n' "${{COMPREPLY[@]}}"
+""",
+    "fish": """
+source {script}
+complete -C "{words}"
+""",
+}
+
+
+def completions(shell: tuple[str, Path], words: str) -> list[str]:
+    """Return what the shell offers after *words*."""
+    name, script = shell
+    text = COMPLETE[name].format(script=script, words=words, folder=script.parent)
+    ran = subprocess.run([name, "-c", text], capture_output=True, text=True, timeout=60, cwd=TOP, check=False)
+    return [line.split("\t")[0] for line in ran.stdout.splitlines()]
+
+
+OFFERS = {
+    "a command": ("eventdefs li", ["lint"], ["run"]),
+    "commands": ("eventdefs ", ["run", "explain", "language-server", "usage"], ["list"]),
+    "an option": ("eventdefs lint --fo", ["--format"], ["--corpus"]),
+    "a word of an option": ("eventdefs lint --format s", ["sarif"], ["json"]),
+    "a code": ("eventdefs lint --explain W30", ["W301", "W302"], ["E001"]),
+    "a command below": ("eventdefs usage ", ["list", "explain", "verify"], ["lint"]),
+    "a file": ("eventdefs lint event_def", ["event_definitions.yaml"], []),
+}
+
+
+@pytest.mark.parametrize(("words", "offered", "not_offered"), OFFERS.values(), ids=OFFERS)
+def test_completion(shell: tuple[str, Path], words: str, offered: list[str], not_offered: list[str]) -> None:
+    """Commands, options, words and files are offered where they can stand."""
+    got = completions(shell, words)
+    assert set(offered) <= set(got)
+    assert not set(not_offered) & set(got)
+
+
+def test_zsh(tmp_path: Path) -> None:
+    """In an interactive zsh the key completes."""
+    need("zsh")
+    with (tmp_path / "_eventdefs").open("w") as stream:
+        subprocess.run([sys.executable, "-m", "eventdefs", "completion", "zsh"], stdout=stream, check=True, cwd=TOP)
+    (tmp_path / ".zshrc").write_text(
+        f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -d {tmp_path}/dump\n"
+        "PS1='READY> '; unsetopt zle_bracketed_paste 2>/dev/null; zstyle ':completion:*' list-prompt ''\n"
+    )
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        ["zsh", "-i"],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        close_fds=True,
+        cwd=tmp_path,
+        start_new_session=True,
+        env={"ZDOTDIR": str(tmp_path), "HOME": str(tmp_path), "TERM": "dumb", "PATH": "/usr/bin:/bin"},
+    )
+    try:
+        seen = read_until(leader, b"READY> ")
+        os.write(leader, b"eventdefs lin\t")
+        seen = read_until(leader, b"lint")
+        os.write(leader, b" --form\t")
+        seen = read_until(leader, b"--format")
+        assert b"--format" in seen
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
+        os.close(follower)
+
+
+def read_until(descriptor: int, wanted: bytes, seconds: float = 60) -> bytes:
+    """Return what a terminal shows, up to *wanted*."""
+    seen = b""
+    while wanted not in seen:
+        ready, _, _ = select.select([descriptor], [], [], seconds)
+        assert ready, f"{wanted!r} did not come: {seen!r}"
+        seen += os.read(descriptor, 4096)
+    return seen
+
+
+@pytest.mark.parametrize("prog", ALL)
+def test_help_shows_examples(prog: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command says how it is used; those below `usage` are shown there."""
+    with pytest.raises(SystemExit) as ended:
+        main([*prog.split()[1:], "--help"])
+    assert ended.value.code == FINE
+    out = capsys.readouterr().out
+    assert "examples:" in out or prog.startswith("eventdefs usage ")
+
+
+GUESSES = {
+    "a command": (["lnit"], "(did you mean 'lint'?)"),
+    "an option": (["lint", "--corpsu", "x"], "(did you mean '--corpus'?)"),
+    "a word": (["lint", "--format", "srif"], "(did you mean 'sarif'?)"),
+    "nothing near": (["lint", "--zzzzzzzz"], "unrecognized arguments: --zzzzzzzz\n"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), GUESSES.values(), ids=GUESSES)
+def test_what_was_probably_meant(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A slip of the fingers is answered with what is near."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == COULD_NOT
+    assert said in capsys.readouterr().err
+
+
+def test_a_mistake_of_ours_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said in two lines; with a variable it is shown whole."""
+    from eventdefs.cli import schema
+
+    def broken(arguments: argparse.Namespace) -> int:
+        raise KeyError("of ours")
+
+    monkeypatch.setattr(schema, "run", broken)
+    monkeypatch.delenv(cli.TRACEBACK, raising=False)
+    assert main(["schema"]) == COULD_NOT
+    err = capsys.readouterr().err
+    assert err.startswith("eventdefs: a mistake in eventdefs: KeyError: 'of ours'\n")
+    assert "Traceback" not in err
+    monkeypatch.setenv(cli.TRACEBACK, "1")
+    with pytest.raises(KeyError):
+        main(["schema"])

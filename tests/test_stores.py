@@ -1,0 +1,315 @@
+"""Stores: what was published is found again, by type, time, tenant and traits; and the commands that ask."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventdefs import PublisherURLError, open_publisher
+from eventdefs.cli import COULD_NOT, FINE, main
+from eventdefs.definitions.patterns import PatternIndex, parse_pattern
+from eventdefs.publishers import Batch
+from eventdefs.publishers.sqlite import SCHEMA_VERSION
+from eventdefs.stores import EventQuery, SampleQuery, open_store
+from eventdefs.stores.conditions import OPERATORS, Condition, parse_condition
+from eventdefs.types import Event
+from tests.making import SENT, event, sample
+
+TOP = Path(__file__).resolve().parent.parent
+MINUTE = timedelta(minutes=1)
+LATER = "2026-08-01T01:11:03Z"
+
+
+def at(minute: int) -> datetime:
+    return SENT + minute * MINUTE
+
+
+def one(number: int, kind: str = "volume.create.end", tenant: str | None = "p-1", **traits: Any) -> Event:
+    """Return the event of a minute."""
+    plain = event(f"m-{number}", tenant, **traits)
+    return Event(
+        plain.message_id, kind, at(number), tenant, plain.priority, plain.publisher_id, plain.traits, raw={"n": number}
+    )
+
+
+EVENTS = [
+    one(0, size=4, ratio=0.5, created=at(0), name="a"),
+    one(1, "volume.delete.end", size=8, name="b*"),
+    one(2, "image.create", "p-2", size="4"),
+    one(3, "image.update", None, ratio=float("inf")),
+    one(4, "volume.create.start", "p-2", size=10, created=at(9)),
+]
+SAMPLES = [
+    sample("s-0", timestamp=at(0), volume=4),
+    sample("s-1", timestamp=at(1), volume=2.5, name="image.size", project_id=None, metadata={"a": {"b": 1}, "a.c": 2}),
+    sample("s-2", timestamp=at(2), volume=2**70, resource_id="v-2", project_id="p-2"),
+]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Return the URL of a file that holds `EVENTS` and `SAMPLES`."""
+    text = f"sqlite:///{tmp_path}/s.db"
+    publisher = open_publisher(text)
+    publisher.publish(Batch(EVENTS, SAMPLES))
+    publisher.close()
+    return text
+
+
+def where(*texts: str) -> tuple[Condition, ...]:
+    return tuple(parse_condition(text) for text in texts)
+
+
+EVENT_QUERIES: dict[str, tuple[EventQuery, list[int]]] = {
+    "everything": (EventQuery(), [0, 1, 2, 3, 4]),
+    "a type": (EventQuery(parse_pattern(["image.create"])), [2]),
+    "a glob": (EventQuery(parse_pattern(["volume.*", "!*.start"])), [0, 1]),
+    "exclusions alone": (EventQuery(parse_pattern(["!volume.*"])), [2, 3]),
+    "a time": (EventQuery(begin=at(1), end=at(3)), [1, 2]),
+    "a tenant": (EventQuery(tenant="p-2"), [2, 4]),
+    "nobody": (EventQuery(tenant=""), [3]),
+    "a message": (EventQuery(message_id="m-1"), [1]),
+    "a number": (EventQuery(conditions=where("size>=8")), [1, 4]),
+    "a number is not its text": (EventQuery(conditions=where("size=4")), [0, 2]),
+    "text compares as text": (EventQuery(conditions=where("size<5", "name!=b")), [0]),
+    "what is missing never matches": (EventQuery(conditions=where("name!=zzz")), [0, 1]),
+    "a time of a trait": (EventQuery(conditions=where("created>2026-08-01T01:05:00Z")), [4]),
+    "not finite": (EventQuery(conditions=where("ratio>1e300")), [3]),
+    "a glob of a value": (EventQuery(conditions=where("name~b*")), [1]),
+    "what it cannot be": (EventQuery(conditions=where("size>large")), []),
+    "the newest": (EventQuery(newest=2), [3, 4]),
+    "the newest of a kind": (EventQuery(parse_pattern(["volume.*"]), newest=2), [1, 4]),
+    "later ones": (EventQuery(after=3), [3, 4]),
+}
+
+
+@pytest.mark.parametrize(("query", "expected"), EVENT_QUERIES.values(), ids=EVENT_QUERIES)
+def test_events(url: str, query: EventQuery, expected: list[int]) -> None:
+    """Events come back whole, in the order in which they were published."""
+    store = open_store(url)
+    assert [event for _, event in store.events(query)] == [EVENTS[number] for number in expected]
+    assert [sequence for sequence, _ in store.events(query)] == [number + 1 for number in expected]
+    store.close()
+
+
+SAMPLE_QUERIES: dict[str, tuple[SampleQuery, list[int]]] = {
+    "everything": (SampleQuery(), [0, 1, 2]),
+    "a meter": (SampleQuery(parse_pattern(["volume.size"])), [0, 2]),
+    "a time": (SampleQuery(begin=at(1), end=at(2)), [1]),
+    "a tenant": (SampleQuery(tenant="p-2"), [2]),
+    "nobody": (SampleQuery(tenant=""), [1]),
+    "a resource": (SampleQuery(resource_id="v-2"), [2]),
+    "a volume": (SampleQuery(conditions=where("volume>3")), [0, 2]),
+    "metadata": (SampleQuery(conditions=where("a.b=1", "a.c=2")), [1]),
+    "the newest": (SampleQuery(newest=1), [2]),
+}
+
+
+@pytest.mark.parametrize(("query", "expected"), SAMPLE_QUERIES.values(), ids=SAMPLE_QUERIES)
+def test_samples(url: str, query: SampleQuery, expected: list[int]) -> None:
+    """Samples come back whole, a volume that SQLite has no number for too."""
+    store = open_store(url)
+    assert [sample for _, sample in store.samples(query)] == [SAMPLES[number] for number in expected]
+    assert (store.last("events"), store.last("samples")) == (5, 3)
+    store.close()
+
+
+@given(
+    globs=st.lists(st.text("ab.*?[]!", min_size=1, max_size=5), min_size=1, max_size=3),
+    kinds=st.lists(st.text("ab.[]", min_size=1, max_size=4), min_size=1, max_size=5, unique=True),
+)
+def test_patterns_mean_what_definitions_mean(tmp_path_factory: Any, globs: list[str], kinds: list[str]) -> None:
+    """A pattern of event types finds what a definition with it would apply to."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('s')}/s.db"
+    publisher = open_publisher(url)
+    publisher.publish(Batch([one(number, kind) for number, kind in enumerate(kinds)]))
+    publisher.close()
+    store = open_store(url)
+    found = [event.event_type for _, event in store.events(EventQuery(parse_pattern(globs)))]
+    store.close()
+    assert found == [kind for kind in kinds if PatternIndex([parse_pattern(globs)]).last(kind) is not None]
+
+
+PLANS = {
+    "a tenant's": (EventQuery(tenant="p-1", begin=at(0)), "events_by_time"),
+    "a type's": (EventQuery(parse_pattern(["image.create"]), begin=at(0)), "events_by_type"),
+}
+
+
+@pytest.mark.parametrize(("query", "index"), PLANS.values(), ids=PLANS)
+def test_indexes_are_used(url: str, query: EventQuery, index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has an index is not looked for in the whole table."""
+    asked: list[str] = []
+    store: Any = open_store(url)
+    store._connection.set_trace_callback(asked.append)
+    list(store.events(query))
+    plan = " ".join(row[3] for row in store._connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}"))
+    assert index in plan
+    store.close()
+
+
+def test_a_value_is_never_part_of_the_question(url: str) -> None:
+    """What somebody else wrote is compared, and not obeyed."""
+    store = open_store(url)
+    hostile = "' OR 1=1; DROP TABLE events; --"
+    assert list(store.events(EventQuery(tenant=hostile))) == []
+    assert list(store.events(EventQuery(parse_pattern([hostile]), message_id=hostile))) == []
+    assert len(list(store.events(EventQuery()))) == 5
+    store.close()
+
+
+def test_conditions_are_read() -> None:
+    """Each operator, with and without blanks; the name ends at the first of them."""
+    for sign in OPERATORS:
+        assert parse_condition(f" a.b {sign} x=y ") == Condition("a.b", sign, "x=y")
+    for wrong in ("", "a", "=4", "  "):
+        with pytest.raises(ValueError, match="is no condition"):
+            parse_condition(wrong)
+
+
+REFUSED = {
+    "no file": ("sqlite:///{folder}/none.db", "there is no such file"),
+    "no store": ("sqlite:///{folder}/other.db", "is no store of events"),
+    "no database": ("sqlite:///{folder}/text.db", "cannot be read: file is not a database"),
+    "a later schema": ("sqlite:///{folder}/later.db", f"has schema {SCHEMA_VERSION + 1}"),
+    "no name": ("sqlite://", "names no file"),
+    "no store at all": ("stdout://", "cannot be asked, sqlite:// can"),
+}
+
+
+@pytest.mark.parametrize(("url", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_asked(tmp_path: Path, url: str, said: str) -> None:
+    """It says why, and makes no file."""
+    sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE t (a)").connection.close()
+    (tmp_path / "text.db").write_text("not a database" * 100)
+    open_publisher(f"sqlite:///{tmp_path}/later.db").close()
+    with sqlite3.connect(tmp_path / "later.db") as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+    with pytest.raises(PublisherURLError, match=said):
+        open_store(url.format(folder=tmp_path))
+    assert not (tmp_path / "none.db").exists()
+
+
+# --- the commands -----------------------------------------------------------------------------------------------------
+
+
+def test_events_as_text(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line an event, as `run` writes them; only the traits that are asked for."""
+    assert main(["events", url, "--type", "volume.*", "--traits", "size,name", "--newest", "3"]) == FINE
+    assert capsys.readouterr().out == (
+        "2026-08-01 01:02:03  event   volume.create.end                 p-1       size=4 name=a\n"
+        "2026-08-01 01:03:03  event   volume.delete.end                 p-1       size=8 name=b*\n"
+        "2026-08-01 01:06:03  event   volume.create.start               p-2       size=10\n"
+    )
+
+
+def test_events_as_json_are_what_was_published(url: str, capsysbinary: Any) -> None:
+    """Our own form, which can be published again."""
+    from eventdefs.decode import decode_event
+
+    assert main(["events", url, "--format", "json"]) == FINE
+    assert [decode_event(line) for line in capsysbinary.readouterr().out.splitlines()] == EVENTS
+
+
+def test_events_as_csv(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A column a trait that is asked for."""
+    assert main(["events", url, "--format", "csv", "--traits", "created,name", "--where", "size>=8"]) == FINE
+    rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert rows == [
+        ["generated", "event_type", "tenant", "message_id", "priority", "publisher_id", "created", "name"],
+        ["2026-08-01T01:03:03Z", "volume.delete.end", "p-1", "m-1", "info", "volume.host-1", "", "b*"],
+        [
+            *[
+                "2026-08-01T01:06:03Z",
+                "volume.create.start",
+                "p-2",
+                "m-4",
+                "info",
+                "volume.host-1",
+                "2026-08-01T01:11:03Z",
+            ],
+            "",
+        ],
+    ]
+
+
+def test_samples_command(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """By meter, tenant and volume, in each form."""
+    assert main(["samples", url, "--meter", "volume.*", "--where", "volume>3", "--tenant", "p-1"]) == FINE
+    assert capsys.readouterr().out == (
+        "2026-08-01 01:02:03  sample  volume.size                       p-1       4 GiB of v-1\n"
+    )
+    assert main(["samples", url, "--format", "json", "--newest", "1"]) == FINE
+    assert json.loads(capsys.readouterr().out)["id"] == "s-2"
+    assert main(["samples", url, "--format", "csv", "--resource", "v-2"]) == FINE
+    [row] = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert float(row["volume"]) == 2**70
+
+
+WRONG = {
+    "a condition": (["--where", "size"], "'size' is no condition"),
+    "a number": (["--newest", "0"], "'0' is no number above 0"),
+    "a time": (["--from", "tomorrow"], "'tomorrow' is"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG.values(), ids=WRONG)
+def test_what_cannot_be_asked_for(
+    url: str, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    """It says what was expected."""
+    with pytest.raises(SystemExit) as ended:
+        main(["events", url, *arguments])
+    assert ended.value.code == COULD_NOT
+    assert said in capsys.readouterr().err
+
+
+def test_interval_that_is_none(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A time that is none is refused before anything is written."""
+    assert main(["events", url, "-f", "--interval", "0"]) == COULD_NOT
+    assert capsys.readouterr() == ("", "eventdefs: --interval is a time above 0\n")
+
+
+@pytest.fixture
+def follower(url: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "eventdefs", "events", url, "-f", "--interval", "0.02", "--format", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_follow(url: str, follower: subprocess.Popen[str]) -> None:
+    """What is published later is written once, from one writer after the other; Ctrl-C ends it, and is no failure."""
+    assert follower.stdout is not None
+    seen = [json.loads(follower.stdout.readline())["message_id"] for _ in EVENTS]
+    for first in range(100, 400, 100):
+        publisher = open_publisher(url)
+        for number in range(first, first + 100):
+            publisher.publish(Batch([one(number), one(number)]))
+        publisher.close()
+        seen += [json.loads(follower.stdout.readline())["message_id"] for _ in range(100)]
+    assert seen == [f"m-{number}" for number in (*range(5), *range(100, 400))]
+    follower.send_signal(signal.SIGINT)
+    assert follower.wait(timeout=30) == FINE
+    assert follower.communicate() == ("", "")
