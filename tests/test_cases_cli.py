@@ -9,6 +9,7 @@ import os
 import pty
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -254,9 +255,12 @@ def watching() -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
     )
+    too_long = threading.Timer(60, process.kill)
+    too_long.start()
     try:
         yield process
     finally:
+        too_long.cancel()
         process.kill()
         process.communicate()
 
@@ -291,7 +295,8 @@ def test_watch(changed: str) -> None:
     )
     with watching() as process:
         assert until_it_waits(process).startswith("3 passed in ")
-        Path(changed).write_text(CHANGES[changed])
+        Path("changed").write_text(CHANGES[changed])
+        Path("changed").replace(changed)  # all at once, so that no run sees half of it
         assert " failed in " in until_it_waits(process)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)

@@ -175,7 +175,7 @@ def test_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "hours\n"
         "meter   tenant  old  new  change  unit  hours\n"
         "uptime  p-1       1  0.5    -0.5  h         1\n"
-        "1 of 2 notifications come out otherwise\n"
+        "2 of 2 notifications come out otherwise\n"
     )
 
 
@@ -186,7 +186,7 @@ def test_json_and_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     document = json.loads(capsys.readouterr().out)
     assert document == {
         "notifications": 2,
-        "changed": 1,
+        "changed": 2,
         "changes": [
             {
                 "kind": "trait",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import inspect
 import json
@@ -17,7 +16,7 @@ import pytest
 import yaml
 
 import eventdefs
-from eventdefs.cli import run
+from eventdefs import cli
 from eventdefs.definitions import shipped_definitions
 from eventdefs.definitions.events import EVENT_KEYS, ON_ERROR, TRAIT_KEYS
 from eventdefs.definitions.fields import FIELDS_KEYS
@@ -79,21 +78,26 @@ def test_every_option_of_definitions_is_documented() -> None:
 
 def test_every_finding_code_is_documented() -> None:
     """Each code has a heading of its own with its meaning, and no heading has a code that is not."""
-    headings = re.findall(r"^### ([EW]\d+)$", page("findings"), re.MULTILINE)
+    headings = re.findall(r"^### ([EWN]\d+)$", page("findings"), re.MULTILINE)
     assert headings == list(CODES)
     meanings = {code: CODES[code] for code in CODES}
     assert {code: section(page("findings"), code).strip().partition("\n")[0] for code in CODES} == {
         code: f"{meaning[0].upper()}{meaning[1:]}." for code, meaning in meanings.items()
     }
+    listed = list(table_rows(section(page("findings"), "All codes")))
+    assert listed[1:] == [[f"[{code}](#{code.lower()})", meaning] for code, meaning in meanings.items()]
 
 
-def test_every_command_line_option_is_documented() -> None:
-    """Options and arguments of `eventdefs run` stand in the page of the command line."""
-    commands = argparse.ArgumentParser().add_subparsers()
-    run.add_parser(commands, "")
-    actions = commands.choices["run"]._actions
+COMMANDS = next(action.choices for action in cli.full_parser()._actions if isinstance(action.choices, dict))
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "usage"])
+def test_every_command_line_option_is_documented(command: str) -> None:
+    """Options, arguments and the words that they take stand in the section of their command."""
+    text = section(page("cli"), f"eventdefs {command}")
+    actions = COMMANDS[command]._actions
     names = [name for action in actions for name in action.option_strings or [action.metavar]]
-    assert undocumented(names, page("cli")) == []
+    assert undocumented(names, text) == []
     assert undocumented([choice for action in actions for choice in action.choices or ()], page("cli")) == []
 
 

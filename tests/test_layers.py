@@ -50,6 +50,7 @@ LAYERS = {
     "eventdefs.stores": 3,
     "eventdefs.cases": 3,
     "eventdefs.pytest_plugin": 4,
+    "eventdefs.play": 4,
     "eventdefs.cli": 4,
     "eventdefs.cli.usage": 4,
     "eventdefs.__main__": 4,
@@ -74,6 +75,8 @@ PURE = (
     "eventdefs.metering.hours",
     "eventdefs.metering.records",
     "eventdefs.metering.store",
+    "eventdefs.play.evaluating",
+    "eventdefs.play.spots",
 )
 WORLD = {
     "asyncio",

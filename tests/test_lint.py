@@ -80,9 +80,8 @@ def test_a_fix_puts_its_finding_right(case: Case, finding: Finding) -> None:
 
 def test_there_are_fixes() -> None:
     """Of each kind of finding with a certain edit, the cases have one."""
-    assert {finding.code for _, finding in FIXED} >= set(
-        "E001 E004 E101 E103 E104 E105 E201 E202 E301 E302 W003 W101 W201 W202 W204 W205 W304 W307".split()
-    )
+    certain = "E001 E004 E101 E103 E104 E105 E201 E202 E301 E302 W003 W101 W201 W202 W204 W205 W304 W307"
+    assert {finding.code for _, finding in FIXED} >= {*certain.split(" ")}
 
 
 # --- globs -----------------------------------------------------------------------------------------------------------
@@ -152,6 +151,33 @@ def test_one_broken_definition_hides_no_other(seed: int) -> None:
     assert [one.place.line for one in findings if one.code == "E104"] == lines
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_one_broken_sample_definition_hides_no_other(seed: int) -> None:
+    """The same of the shipped sample definitions."""
+    chance = random.Random(seed)
+    entries = re.split(r"^(?=  - )", shipped_definitions()[1].read_text(), flags=re.MULTILINE)
+    plain = [number for number, entry in enumerate(entries) if number and "&" not in entry and " type: " in entry]
+    broken, *wrong = chance.sample(plain, 4)
+    for number in wrong:
+        entries[number] = re.sub(r"( type: ).*", r"\1gage", entries[number], count=1)
+    entries[broken] = entries[broken].rstrip("\n") + "\n  " + chance.choice(BREAKS) + "\n"
+    findings = found("".join(entries))
+    assert "E001" in {one.code for one in findings}
+    lines = [
+        1 + ("".join(entries[:number]) + entries[number].partition(" type: ")[0]).count("\n")
+        for number in sorted(wrong)
+    ]
+    assert [one.place.line for one in findings if one.code in ("E401", "E403")] == lines
+
+
+def test_a_character_that_yaml_has_not_hides_nothing_else() -> None:
+    """It takes its definition with it, and no more."""
+    findings = found(
+        "- {event_type: a, traits: {x: \x07}}\n- {event_type: b, traits: {x: {fields: payload.x, type: no}}}\n"
+    )
+    assert [(one.code, one.place.line) for one in findings] == [("E001", 1), ("E104", 2)]
+
+
 @given(st.text("-:[]{}'\"#&*!|> \n\tab", max_size=60))
 def test_any_text_is_looked_at(text: str) -> None:
     """Whatever a file holds, the linter says something or nothing, and ends."""
@@ -211,18 +237,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("bad.yaml").write_text(BAD)
     Path("good.yaml").write_text("- {event_type: volume.*, traits: {size: payload.size}}\n")
-    Path("noted.yaml").write_text("- {event_type: image.*, traits: {name: display_name}}\n")
+    Path("note.yaml").write_text("- {event_type: a, traits: {service: publisher_id}}\n")
+    Path("volume.json").write_text(
+        json.dumps({"message_id": "1", "event_type": "volume.create.end", "timestamp": "2026-01-02", "payload": {}})
+    )
+    Path("warned.yaml").write_text("- {event_type: image.*, traits: {name: display_name}}\n")
     return tmp_path
 
 
 ENDS = {
     "nothing": (["good.yaml"], FINE, "nothing to say in 1 file\n"),
     "errors": (["bad.yaml"], FINDINGS, "1 error, 1 warning in 1 file\n"),
-    "several files": (["good.yaml", "noted.yaml"], FINDINGS, "1 warning in 2 files\n"),
-    "ignored": (["noted.yaml", "--ignore", "W2"], FINE, "nothing to say in 1 file\n"),
+    "several files": (["good.yaml", "warned.yaml"], FINDINGS, "1 warning in 2 files\n"),
+    "ignored": (["warned.yaml", "--ignore", "W2"], FINE, "nothing to say in 1 file\n"),
     "an error is not ignored": (["bad.yaml", "--ignore", "E104"], FINDINGS, "1 error, 1 warning in 1 file\n"),
     "selected": (["bad.yaml", "--select", "W204"], FINDINGS, "1 warning in 1 file\n"),
+    "selected with commas": (["bad.yaml", "--select", "w204,E3"], FINDINGS, "1 warning in 1 file\n"),
     "quiet": (["good.yaml", "--quiet"], FINE, ""),
+    "a note": (["note.yaml"], FINE, "1 note in 1 file\n"),
+    "a note, strictly": (["note.yaml", "--strict"], FINDINGS, "1 note in 1 file\n"),
+    "a corpus": (["good.yaml", "--corpus", "volume.json"], FINDINGS, "1 warning in 1 file\n"),
+    "a corpus that is not there": (["good.yaml", "--corpus", "none"], COULD_NOT, "eventdefs: "),
     "a code that is none": (["bad.yaml", "--ignore", "W299"], COULD_NOT, "eventdefs: there is no finding W299"),
     "a file that is not there": (["none.yaml"], COULD_NOT, "1 error in 0 files\n"),
     "the shipped ones": ([], FINE, "nothing to say in 2 files\n"),
@@ -263,10 +298,13 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
+URIS = ("bad.yaml", "a%20shadow.yaml", "none.yaml")
+
+
 def test_sarif(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A log of SARIF 2.1.0: rules with help, results with places and fixes that point into them."""
-    Path("shadow.yaml").write_text("- {event_type: a, traits: {}}\n- {event_type: '*', traits: {}}\n")
-    assert main(["lint", "bad.yaml", "shadow.yaml", "none.yaml", "--format", "sarif"]) == COULD_NOT
+    Path("a shadow.yaml").write_text("- {event_type: a, traits: {}}\n- {event_type: '*', traits: {}}\n")
+    assert main(["lint", "bad.yaml", "a shadow.yaml", "none.yaml", "--format", "sarif"]) == COULD_NOT
     log = json.loads(capsys.readouterr().out)
     assert (log["version"], len(log["runs"])) == ("2.1.0", 1)
     run = log["runs"][0]
@@ -279,7 +317,7 @@ def test_sarif(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for location in (*result["locations"], *result.get("relatedLocations", ())):
             region = location["physicalLocation"].get("region", {"startLine": 1, "startColumn": 1, "endColumn": 2})
             assert 1 <= region["startColumn"] < region["endColumn"]
-            assert location["physicalLocation"]["artifactLocation"]["uri"] in ("bad.yaml", "shadow.yaml", "none.yaml")
+            assert location["physicalLocation"]["artifactLocation"]["uri"] in URIS
     [fix] = next(result for result in run["results"] if result["ruleId"] == "E104")["fixes"]
     assert fix["artifactChanges"] == [
         {
@@ -307,6 +345,24 @@ def test_explain_what_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     """A code that is none is said, with those that are."""
     assert main(["lint", "--explain", "E9999"]) == COULD_NOT
     assert "known are E001, " in capsys.readouterr().err
+
+
+def test_colours(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a terminal severity and carets are coloured; without the colours it is the plain text."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert main(["lint", "bad.yaml", "--quiet"]) == FINDINGS
+    plain = capsys.readouterr().out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["lint", "bad.yaml", "--quiet"]) == FINDINGS
+    coloured = capsys.readouterr().out
+    assert "\x1b[31;1merror[E104]\x1b[0m" in coloured
+    assert "\x1b[31;1m^^^^^^^\x1b[0m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
+def test_a_silenced_finding_of_a_corpus_is_not_unused() -> None:
+    """What is said only with recorded notifications may be silenced; without them the comment is not in vain."""
+    assert found("- {event_type: a, traits: {x: payload.x}}  # eventdefs: ignore[W501]") == ()
 
 
 def test_what_a_terminal_would_obey_is_escaped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

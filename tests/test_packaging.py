@@ -57,7 +57,9 @@ def test_wheel_carries_the_shipped_definitions_once(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
         others = sorted(name for name in names if not name.endswith(".py"))
+        page = (TOP / "eventdefs" / "play" / "page").iterdir()
         assert others == [
+            *sorted(f"eventdefs/play/page/{path.name}" for path in page),
             "eventdefs/py.typed",
             "eventdefs/shipped/event_definitions.yaml",
             "eventdefs/shipped/meters.yaml",

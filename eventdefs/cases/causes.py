@@ -104,8 +104,7 @@ def _path(path: PathTrace, plugin: str) -> str:
     if path.found:
         return f"{path.path} gives {excerpt(written(path.value))}{f' to {plugin}' if plugin else ''}"
     near = f" (did you mean '{path.near}'?)" if path.near else ""
-    there = f"; there are {', '.join(path.keys[:12])}" if path.keys and not near else ""
-    return f"{path.path} finds nothing: {path.reason}{near or there}"
+    return f"{path.path} finds nothing: {path.reason}{near}"
 
 
 def _meter(definitions: Definitions, explanation: Explanation, difference: Difference) -> Iterator[str]:

@@ -99,6 +99,19 @@ def read_text(file: str) -> str:
         raise InputError(f"{file}: byte {error.start} is not UTF-8: {error.reason}") from error
 
 
+State = tuple[int, int] | None
+"""When a file was changed, and how long it is; None where it is not there."""
+
+
+def state_of(file: str) -> State:
+    """Return what tells whether *file* was changed."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
 class Suite(NamedTuple):
     """A test file that can run: its cases, its text and the definitions that it is about."""
 
@@ -111,7 +124,7 @@ class Runner:
     """Runs test files. Definitions and files of notifications are read once, however many cases name them.
 
     Attributes:
-        read: every file that was looked at.
+        read: every file and directory that was looked at, and its `state_of` just before.
     """
 
     def __init__(self, definitions: Sequence[str] = (), unfinished: bool = False) -> None:
@@ -119,11 +132,11 @@ class Runner:
         self._unfinished = unfinished
         self._loaded: dict[tuple[tuple[str, ...], Options], Definitions | DefinitionErrors] = {}
         self._notifications: dict[str, list[Notification | DecodeError]] = {}
-        self.read: dict[str, None] = {}
+        self.read: dict[str, State] = {}
 
     def open(self, file: str) -> Suite | Broken:
         """Return the cases of *file*, or why none of them can run."""
-        self.read[file] = None
+        self.read[file] = state_of(file)
         try:
             text = read_text(file)
         except InputError as error:
@@ -149,7 +162,7 @@ class Runner:
             paths = self._given or tuple(_shown(str(path)) for path in shipped_definitions())
         key = (paths, cases.options)
         if key not in self._loaded:
-            self.read.update(dict.fromkeys(_files(paths)))
+            self.read |= {file: state_of(file) for file in _files(paths)}
             try:
                 self._loaded[key] = load_definitions(*paths, options=cases.options)
             except DefinitionErrors as errors:
@@ -184,8 +197,8 @@ class Runner:
         return _decoded(apply(case.edits, notification.body), case)
 
     def _from_file(self, path: str, case: Case) -> Notification:
-        self.read[path] = None
         if path not in self._notifications:
+            self.read[path] = state_of(path)
             try:
                 self._notifications[path] = [
                     found for message in read_messages(path) for found in decode_notifications(message.data)

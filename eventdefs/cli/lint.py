@@ -71,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.explain is not None:
         sys.stdout.write(explanation(arguments.explain))
         return cli.FINE
-    for code in (*(arguments.select or ()), *arguments.ignore):
+    arguments.select, arguments.ignore = _codes(arguments.select or ()), _codes(arguments.ignore)
+    for code in (*arguments.select, *arguments.ignore):
         if not any(known.startswith(code) for known in CODES):
             raise EventdefsError(f"there is no finding {code}{did_you_mean(code, CODES)}")
     findings = Findings()
@@ -92,6 +93,11 @@ def run(arguments: argparse.Namespace) -> int:
     if any(one.code == "E002" for one in found):
         return cli.COULD_NOT
     return cli.FINDINGS if any(arguments.strict or one.severity != "note" for one in found) else cli.FINE
+
+
+def _codes(words: Sequence[str]) -> list[str]:
+    """Return the codes of *words*, between which there may be commas."""
+    return [code for word in words for code in word.upper().split(",") if code]
 
 
 def _read(arguments: argparse.Namespace, findings: Findings) -> list[tuple[str, str]]:
@@ -128,7 +134,9 @@ def _with_corpus(report: Report, paths: Sequence[str] | None) -> Sequence[Findin
                     corpus.add(notification, message.place)
     for reason, count in unread.most_common(10):
         sys.stderr.write(f"eventdefs: {many(count, 'message')} of the corpus cannot be read: {one_line(reason)}\n")
-    return [*report.findings, *lint_corpus(report, corpus)]
+    files = {file: number for number, (file, _) in enumerate(report.reading.texts)}
+    found = [*report.findings, *lint_corpus(report, corpus)]
+    return sorted(found, key=lambda one: (files.get(one.place.file, -1), one.place.line, one.place.column))
 
 
 def _is_wanted(finding: Finding, arguments: argparse.Namespace) -> bool:

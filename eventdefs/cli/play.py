@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import threading
@@ -81,13 +82,13 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stdout.write(f"{server.url}  (Ctrl-C ends it)\n")
         sys.stdout.flush()
         if session.undecodable:
-            sys.stderr.write(f"eventdefs: {one_line(many(session.undecodable, 'message'))} of the corpus cannot be read\n")
+            sys.stderr.write(
+                f"eventdefs: {one_line(many(session.undecodable, 'message'))} of the corpus cannot be read\n"
+            )
         if not arguments.no_browser and _has_screen():
             threading.Thread(target=_open_browser, args=(server.url,), daemon=True).start()
-        try:
+        with contextlib.suppress(KeyboardInterrupt):  # which is how it ends
             server.serve_forever(poll_interval=0.2)
-        except KeyboardInterrupt:
-            pass  # which is how it ends
     return cli.FINE
 
 

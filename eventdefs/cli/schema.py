@@ -32,6 +32,7 @@ _TABLES = {
     "a trait": keys.TRAIT,
     "a plugin": keys.PLUGIN,
     **{f"parameters of {name}": parameters for name, (_, parameters) in keys.PLUGINS.items()},
+    "a flag of bitfield": keys.FLAG,
     "a file of sample definitions": keys.FILE,
     "a sample definition": keys.SAMPLE,
     "a period": keys.PERIOD,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from eventdefs import cli
 from eventdefs.cases.coverage import Coverage, as_document, as_lcov, as_text
 from eventdefs.cases.files import update_file
 from eventdefs.cases.reporting import as_row, details, junit, totals, totals_text
-from eventdefs.cases.running import Broken, Result, Runner, Suite, find_test_files
+from eventdefs.cases.running import Broken, Result, Runner, State, Suite, find_test_files, state_of
 from eventdefs.cli.colours import Colours, Style, colours_for
 from eventdefs.cli.tables import many, one_line
 from eventdefs.encode import write_json
@@ -92,10 +91,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class Run(NamedTuple):
-    """The exit status, and the files that were looked at."""
+    """The exit status, which test files there were, and the state of every file when it was read."""
 
     status: int
-    read: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    read: Mapping[str, State] = {}
 
 
 def _once(arguments: argparse.Namespace) -> Run:
@@ -153,7 +153,7 @@ def _once(arguments: argparse.Namespace) -> Run:
         told = f"coverage is {coverage.percent:.2f} %, less than {arguments.coverage_fail_under:g} %"
         sys.stderr.write(f"eventdefs: {told}\n")
         status = status or cli.FINDINGS
-    return Run(status, (*files, *runner.read))
+    return Run(status, tuple(files), runner.read)
 
 
 def _wanted(text: str) -> Callable[[str], bool]:
@@ -255,36 +255,27 @@ def _write_file(file: str, data: bytes) -> None:
 
 def _watch(arguments: argparse.Namespace) -> int:
     """Run again whenever a file changes that the last run looked at, or a test file comes or goes."""
-    status = cli.FINE
+    last = Run(cli.FINE)
     try:
         while True:
             try:
-                status, read = _once(arguments)
+                last = _once(arguments)
             except InputError as error:  # which the next change may put right
                 sys.stdout.write(f"{one_line(str(error))}\n")
-                status, read = cli.COULD_NOT, ()
+                last = Run(cli.COULD_NOT, _test_files(arguments))
             sys.stdout.write("waiting for changes; Ctrl-C ends\n")
             sys.stdout.flush()
-            seen = _states(arguments, read)
-            while _states(arguments, read) == seen:
+            # What changes while cases run is seen too: the states are those from before each file was read.
+            while _test_files(arguments) == last.files and all(state_of(one) == had for one, had in last.read.items()):
                 time.sleep(POLL)
             sys.stdout.write("\n")
     except KeyboardInterrupt:
         sys.stdout.write("\n")
-        return status
+        return last.status
 
 
-def _states(arguments: argparse.Namespace, read: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Return when each file was changed and how long it is; of what is not there nothing."""
+def _test_files(arguments: argparse.Namespace) -> tuple[str, ...]:
     try:
-        files = find_test_files(arguments.paths or ["."])
+        return tuple(find_test_files(arguments.paths or ["."]))
     except InputError:
-        files = []
-    states = {}
-    for file in (*files, *read):
-        try:
-            found = os.stat(file)
-        except OSError:
-            continue
-        states[file] = (found.st_mtime_ns, found.st_size)
-    return states
+        return ()

@@ -72,7 +72,7 @@ class ConversionComparison:
         before, after = self.old.convert(notification), self.new.convert(notification)
         self.notifications += 1
         changes = list(_changes(notification, before, after))
-        self.changed += bool(changes)
+        self.changed += bool(changes) or before.periods != after.periods
         for change, old, new in changes:
             if change not in self._counts and len(self._counts) >= MAX_CHANGES:
                 change = Change(change.kind, "...", "...", change.what)

@@ -27,7 +27,7 @@ MAX_SHAPES = 20
 """How many notifications of one event type are kept, each of another shape."""
 MAX_KEPT = 100_000_000
 """Bytes, roughly, that the kept notifications may come to."""
-MAX_SPOTS = 200_000
+MAX_SPOTS = 100_000
 """How many places of values are kept in all."""
 MAX_KEYS = 300
 """How many keys of one mapping are told apart; a mapping with more has keys that somebody chose at will."""
@@ -168,11 +168,10 @@ class Seen:
         spot: _Spot | None = self._spot
         for step in steps:
             assert spot is not None
-            if spot.full:
-                return True
-            spot = spot.items if step is None else (spot.keys or {}).get(step)
-            if spot is None:
-                return False
+            below = spot.items if step is None else (spot.keys or {}).get(step)
+            if below is None:
+                return spot.full
+            spot = below
         return True
 
     def _at(self, steps: Sequence[str | None]) -> _Spot | None:
@@ -291,7 +290,7 @@ class Corpus:
                     if not self._may_grow(spot):
                         continue
                     spot.items = _Spot()
-                waiting += [(item, spot.items, shown) for item in value]  # type: ignore[misc]
+                waiting += [(item, spot.items, shown) for item in reversed(value)]  # type: ignore[misc]
             elif shown and len(spot.examples) < EXAMPLES and not form & (LONG | EMPTY | NULL):
                 _add_example(spot.examples, value)
         return hash(frozenset(shape)), size
@@ -409,8 +408,11 @@ def _matches(path: Path, notification: Notification) -> list[tuple[str, Any]]:
 
 
 def _may_fail(steps: tuple[str | None, ...], lists: list[_Spot]) -> bool:
-    """Tell whether `[*]` after *lists* may meet several values at once, one of which has no items."""
-    return None in steps[:-1] and any(form & (NULL | NUMBER) for spot in lists for form in spot.forms)
+    """Tell whether `[*]` after *lists* may meet several values at once, one of which has no items.
+
+    A mapping is its only item, below which something else may stand.
+    """
+    return None in steps[:-1] and any(form & (NULL | NUMBER | MAPPING) for spot in lists for form in spot.forms)
 
 
 def _path_seen(text: str, steps: tuple[str | None, ...], spots: list[_Spot], total: int) -> PathSeen:

@@ -44,6 +44,8 @@ def as_mapping(node: Node, what: str, findings: Findings) -> Mapping | None:
     if isinstance(node, Sequence) and any(isinstance(item, Mapping) for item in node.items):
         in_line = findings.line(node.place)[node.place.column - 1 : node.place.column] == "["
         hint += ": {...} and not [...]" if in_line else ": write its keys without `- ` before them"
+    elif isinstance(node, Scalar) and node.value is None and not node.text:
+        hint += ", indented below its key"
     elif isinstance(node, Scalar) and (fixed := missing_blank(node.text)):
         hint += f": a blank stands after the colon, {fixed}"
         plain = node.place.end_column - node.place.column == len(node.text)
@@ -55,8 +57,13 @@ def as_mapping(node: Node, what: str, findings: Findings) -> Mapping | None:
 def as_text(node: Node, what: str, findings: Findings, hint: str = "expected text") -> str | None:
     if isinstance(node, Scalar) and isinstance(node.value, str):
         return node.value
-    quote = f"; quote it: '{node.text}'" if isinstance(node, Scalar) and node.text else ""
-    findings.add("E101", f"{what} is {describe(node)}", node.place, hint + quote)
+    fix = None
+    if isinstance(node, Scalar) and node.text:
+        quoted = f"'{node.text}'"
+        plain = node.place.end_column - node.place.column == len(node.text)
+        fix = Fix(f"write {quoted}", node.place, quoted) if plain and hint.startswith("expected text") else None
+        hint = f"{hint}; quote it: {quoted}"
+    findings.add("E101", f"{what} is {describe(node)}", node.place, hint, fix=fix)
     return None
 
 

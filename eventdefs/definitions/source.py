@@ -61,15 +61,17 @@ class Scalar(Node):
         text: how it is written, without quotes.
         value: what it means.
         column: at which `text` begins, 0 where it does not stand in the file in one piece.
+        last_line: on which it ends, 0 where that is the line of its place.
     """
 
-    __slots__ = ("column", "text", "value")
+    __slots__ = ("column", "last_line", "text", "value")
 
-    def __init__(self, place: Place, text: str, value: Any, column: int = 0) -> None:
+    def __init__(self, place: Place, text: str, value: Any, column: int = 0, last_line: int = 0) -> None:
         super().__init__(place)
         self.text = text
         self.value = value
         self.column = column
+        self.last_line = last_line
 
 
 class Sequence(Node):
@@ -199,6 +201,7 @@ def _parse_once(text: str, file: str, findings: Findings, lost: set[str]) -> tup
         findings.add(
             "E001", f"not YAML: the character U+{character:04X} is not allowed", Place(file, line, column), "remove it"
         )
+        lines = (line,)
     except yaml.YAMLError as error:
         findings.add("E001", f"not YAML: {error}", Place(file))
     return None, lines
@@ -367,7 +370,8 @@ class _Builder:
 
     def _scalar(self, event: ScalarEvent, place: Place) -> Scalar:
         try:
-            return Scalar(place, event.value, self._scalars.value(event), self._text_column(event, place))
+            value, column = self._scalars.value(event), self._text_column(event, place)
+            return Scalar(place, event.value, value, column, _last_line(event, place))
         # With a tag such as !!int, PyYAML's constructors raise whatever they run into.
         except (ConstructorError, ValueError, OverflowError, LookupError, AttributeError, TypeError) as error:
             if isinstance(error, ConstructorError) and str(event.tag).startswith("!"):
@@ -424,6 +428,13 @@ class _Builder:
 
 
 _COLLECTION_TAGS = {"!", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
+
+
+def _last_line(event: ScalarEvent, place: Place) -> int:
+    """Return the last line of a text of several lines, 0 for one of one line."""
+    end = event.end_mark
+    line = 0 if end is None else end.line + (end.column > 0)  # a text after | ends at the beginning of the next line
+    return line if line > place.line else 0
 
 
 class _Scalars:

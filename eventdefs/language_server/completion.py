@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from eventdefs.definitions import keys
@@ -51,11 +52,16 @@ class Proposal(NamedTuple):
 
 
 class Completion(NamedTuple):
-    """Proposals, and which columns of the line they replace."""
+    """Proposals, and which columns of the line they replace.
+
+    Attributes:
+        whole: whether these are all; else there are more when more is written.
+    """
 
     begin: int
     end: int
     proposals: tuple[Proposal, ...]
+    whole: bool
 
 
 def complete(
@@ -69,7 +75,8 @@ def complete(
     row = rows[line] if line < len(rows) else ""
     asked = _Asked(tokens, token, row[token.end - 1 :], signs, recordings)
     end = max(column, token.end - len(CURSOR))
-    return Completion(token.begin, end, tuple(asked.proposals()))
+    proposals = tuple(islice(asked.proposals(), MAX_PROPOSED + 1))
+    return Completion(token.begin, end, proposals[:MAX_PROPOSED], len(proposals) <= MAX_PROPOSED)
 
 
 class _Asked:
@@ -111,7 +118,11 @@ class _Asked:
             yield Proposal(
                 "- event_type:", "- event_type: ", "snippet", "an event definition", described(keys.EVENT[0])
             )
-        if not lists and not any(token.text == "metric" for token in self._tokens):
+        if any(token.trail[:1] == ("metric",) for token in self._tokens):
+            return
+        if any(token.text == "metric" for token in self._tokens):
+            yield Proposal("- name:", "- name: ", "snippet", "a sample definition", described(keys.SAMPLE[0]))
+        elif not lists:
             yield Proposal("metric:", "metric:", "snippet", "a file of sample definitions", described(keys.FILE[0]))
 
     def _items(self, expected: Expected) -> Iterator[Proposal]:
@@ -208,7 +219,8 @@ class _Asked:
             yield Proposal(f"*{name}", f"*{name}", "anchor", f"line {sign.line + 1}")
 
     def _event_types(self, shape: Shape) -> Iterator[Proposal]:
-        names = sorted(self._recordings.corpus.event_types)
+        typed = self._typed.replace("\\", "").rstrip("*")
+        names = [name for name in sorted(self._recordings.corpus.event_types) if typed in name]
         groups: dict[str, int] = {}
         for name in names:
             for head in _heads(name):
@@ -218,7 +230,7 @@ class _Asked:
         for head, count in groups.items():
             if count > 1 and as_glob:
                 yield self._event(f"{head}.*", f"{count} event types")
-        for name in names[:MAX_PROPOSED]:
+        for name in names:
             yield self._event(name if as_glob else re.escape(name) + "$", f"recorded {counts[name]} times")
 
     def _event(self, text: str, detail: str) -> Proposal:
@@ -230,7 +242,9 @@ class _Asked:
         if not self._recordings:
             return ()
         types = event_types_of(self._token.trail, self._tokens, self._recordings) or ()
-        return self._recordings.paths(types)[:MAX_PROPOSED]
+        typed = self._typed.removeprefix("$.").rpartition(".")[0]
+        found = [one for one in self._recordings.paths(types) if one.kinds != {"mapping"} and typed in one.text]
+        return sorted(found, key=lambda one: one.steps[0] != "payload")
 
     def _paths(self, as_key: bool = False) -> Iterator[Proposal]:
         dollar = (
@@ -253,7 +267,7 @@ class _Asked:
     def _written_paths(self) -> Iterable[str]:
         """Return the paths that the file has already."""
         texts = (token.text for token in self._tokens if CURSOR not in token.text and _PATH.fullmatch(token.text))
-        return list(dict.fromkeys(texts))[:MAX_PROPOSED]
+        return list(dict.fromkeys(texts))
 
 
 def _detail(row: Key) -> str:

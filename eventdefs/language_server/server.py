@@ -319,7 +319,7 @@ class Session:
             )
             for number, proposal in enumerate(answer.proposals)
         ]
-        return types.CompletionList(is_incomplete=False, items=items)
+        return types.CompletionList(is_incomplete=not answer.whole, items=items)
 
     def hover(self, params: types.HoverParams) -> types.Hover | None:
         found = self._found(params)

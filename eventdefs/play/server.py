@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -134,7 +133,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     def _find_answer(self) -> Answer:
         self._refuse_strangers()
-        path = urlsplit(self.path).path
+        path = self.path.partition("?")[0]
         if path in self.server.pages:
             self._allow("GET", "HEAD")
             return self.server.pages[path]
@@ -191,6 +190,7 @@ class Exchange(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what is no request of HTTP in the same form as everything else."""
         self.close_connection = True
+        self.request_version = self.protocol_version  # who says none gets the head of an answer as well
         self._write(_refusal(code, message or "not a request"))
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -49,7 +49,7 @@ def _located(path: Path, body: Mapping[str, Any]) -> Iterator[Steps]:
 
 
 def _resolve(place: str, body: Any, value: Any) -> Steps | None:
-    """Return the steps that *place* means, `a.[0].b.c` of keys that may have dots themselves, if they lead to *value*."""
+    """Return the steps to *value* that *place* means, `a.[0].b.c` of keys that may have dots themselves."""
     waiting: list[tuple[str, Any, Steps]] = [(place, body, ())]
     for _ in range(1_000):
         if not waiting:
@@ -66,9 +66,11 @@ def _resolve(place: str, body: Any, value: Any) -> Steps | None:
                 waiting.append((after.removeprefix("."), here[int(index[1])], (*steps, int(index[1]))))
         elif isinstance(here, Mapping):
             ends = [found.start() for found in re.finditer(r"\.", rest)]
-            for end in (*ends[:50], len(rest)):
-                if rest[:end] in here:
-                    waiting.append((rest[end + 1 :], here[rest[:end]], (*steps, rest[:end])))
+            waiting += [
+                (rest[end + 1 :], here[rest[:end]], (*steps, rest[:end]))
+                for end in (*ends[:50], len(rest))
+                if rest[:end] in here
+            ]
     return None
 
 
@@ -77,8 +79,8 @@ def _as_far_as_keys_lead(text: str, body: Any) -> list[Steps]:
     position = 1 if text.startswith("$") else 0
     while found := _KEY.match(text, position + (text[position : position + 1] == ".")):
         name, single, double, index = found.groups()
-        step: str | int = int(index) if index is not None else next(
-            part for part in (name, single, double) if part is not None
+        step: str | int = (
+            int(index) if index is not None else next(part for part in (name, single, double) if part is not None)
         )
         if isinstance(step, int):
             if not isinstance(body, list) or step >= len(body):

@@ -6,6 +6,7 @@ did not. It decides nothing that a converter decides.
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -33,13 +34,12 @@ from eventdefs.definitions.explain.result import (
     Source,
     TraitExplanation,
 )
-from eventdefs.definitions.explain.trace import Taken, taken_by, trace_path, what_is
+from eventdefs.definitions.explain.trace import ALIKE, Taken, taken_by, trace_path, what_is
 from eventdefs.definitions.fields import NO_CONSTANT
 from eventdefs.definitions.options import Options, lowered
 from eventdefs.definitions.registry import Definitions
 from eventdefs.definitions.tenants import locate_tenant
 from eventdefs.errors import EventdefsError
-from eventdefs.hints import nearest
 from eventdefs.types import Conversion, DefinitionRef, Event, Notification, Place, Problem
 
 __all__ = [
@@ -60,6 +60,8 @@ __all__ = [
 
 NEAR = 3
 """How many definitions that nearly match are named."""
+COMPARED = 2_000
+"""Among how many patterns one is looked for that is written alike."""
 
 
 def explain(definitions: Definitions, notification: Notification) -> Explanation:
@@ -114,7 +116,7 @@ def plan(definitions: Definitions, event_type: str) -> Plan:
         applied.glob_place,
         applied.overridden,
         applied.near,
-        tuple(source_of(one.name, one.type.word, one.fields, _constant(one)) for one in traits),
+        tuple(source_of(one.name, one.type.word, one.place, one.fields, _constant(one)) for one in traits),
         tuple(plan_meter(one, event_type) for one in definitions.find_samples(event_type)),
     )
 
@@ -182,8 +184,11 @@ def _near(events: Sequence[EventDefinition], event_type: str) -> Iterator[Near]:
             if why:
                 ranked.append((rank, number, Near(glob, place, why)))
     found = [near for _, _, near in sorted(ranked, key=lambda one: one[:2])][:NEAR]
-    alike = nearest(event_type, list(globs)) if not found and len(globs) <= 2_000 else ""
-    yield from found or ([globs[alike]] if alike else [])
+    alike: list[str] = []
+    if not found and len(globs) <= COMPARED:
+        alike = difflib.get_close_matches(event_type[:200], list(globs), n=NEAR, cutoff=ALIKE)
+    service = event_type.partition(".")[0]
+    yield from found or [globs[glob] for glob in alike if _are_alike(service, glob.partition(".")[0])]
 
 
 def _difference(glob: str, event_type: str) -> tuple[int, str]:
@@ -197,14 +202,25 @@ def _difference(glob: str, event_type: str) -> tuple[int, str]:
             for number, pair in enumerate(zip(given, wanted, strict=True))
             if not fnmatch.fnmatchcase(pair[0], pair[1])
         ]
-        if len(other) == 1:
-            here = other[0]
-            return 1, f"segment {here + 1} is {given[here][:60]!r}, where the pattern has {wanted[here][:60]!r}"
+        if len(other) == 1 and (other[0] or _are_alike(given[0], wanted[0])):
+            return 1, _segment(other[0], given, wanted)
+    if wanted[-1] == "*" and len(given) >= len(wanted) > 1:
+        other = [number for number in range(len(wanted) - 1) if not fnmatch.fnmatchcase(given[number], wanted[number])]
+        if len(other) == 1 and _are_alike(given[other[0]], wanted[other[0]]):
+            return 1, _segment(other[0], given, wanted)
     if len(given) > len(wanted) > 1 and fnmatch.fnmatchcase(".".join(given[: len(wanted)]), glob):
         return 2, f"the event type goes on with {'.' + '.'.join(given[len(wanted) :])!r}"[:160]
     if len(wanted) > len(given) > 1 and fnmatch.fnmatchcase(event_type, ".".join(wanted[: len(given)])):
         return 2, f"the pattern goes on with {'.' + '.'.join(wanted[len(given) :])!r}"[:160]
     return 9, ""
+
+
+def _segment(number: int, given: Sequence[str], wanted: Sequence[str]) -> str:
+    return f"segment {number + 1} is {given[number][:60]!r}, where the pattern has {wanted[number][:60]!r}"
+
+
+def _are_alike(one: str, other: str) -> bool:
+    return difflib.SequenceMatcher(None, one[:100], other[:100]).ratio() >= ALIKE
 
 
 # --- the event -------------------------------------------------------------------------------------------------------

@@ -239,12 +239,14 @@ def _conditions(
 
 def plan_meter(definition: SampleDefinition, event_type: str) -> MeterPlan:
     """Return what *definition* would read."""
-    sources = tuple(source_of(name, "", fields, _constant(name, fields)) for name, fields in _named(definition))
+    sources = tuple(
+        source_of(name, "", fields.place, fields, _constant(name, fields)) for name, fields in _named(definition)
+    )
     pattern = pattern_of(definition, event_type)
     return MeterPlan(definition.name, definition.place, kind_of(definition), pattern, sources)
 
 
-def source_of(name: str, kind: str, fields: Fields, constant: Any) -> Source:
+def source_of(name: str, kind: str, place: Place, fields: Fields, constant: Any) -> Source:
     """Return where *fields* look."""
     paths = () if constant is not None else tuple(path.text for path in fields.paths)
-    return Source(name, kind, fields.place, paths, fields.plugin_name, constant)
+    return Source(name, kind, place, paths, fields.plugin_name, constant)

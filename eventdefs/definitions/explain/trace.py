@@ -31,12 +31,12 @@ TRIED = 40
 """How many paths are tried for a suggestion."""
 ALIKE = 0.75
 """How much a key must be like another to be meant, as `difflib` counts."""
+FEW = 1_000
+"""Up to how many values a path may find before it finds nothing for a suggestion to be looked for."""
 WRAPPER = "_object.data"
 """How keys end under which versioned notifications (nova's, ironic's) have what their objects hold."""
 
 NOWHERE = "the notification"
-Found = list[tuple[str, Any]]
-"""(path, value) of what a path finds."""
 
 
 Taken = frozenset[tuple[str, ...]]
@@ -55,10 +55,10 @@ def trace_path(path: Path, place: Place, body: Mapping[str, Any], taken: Taken |
     Where it finds nothing, a path that was perhaps meant is looked for: none of *taken*, and none at all for None.
     """
     try:
-        found = [(path.text, path.first(body))] if path.names is not None else path.find(body)
+        found = [path.first(body)] if path.names is not None else path.all(body)
     except PathEvaluationError as error:
         return _Failure(path, place, body, taken).trace(f"{error}")
-    values = [value for _, value in found if value is not None]
+    values = [value for value in found if value is not None]
     if values:
         return PathTrace(path.text, place, True, shown(values[0]), count=len(values))
     return _Failure(path, place, body, taken).trace("")
@@ -202,10 +202,29 @@ def _test_text(test: Any) -> str:
 # --- where it ends ---------------------------------------------------------------------------------------------------
 
 
-class _Failure:
-    """A path that finds nothing in *body*, or fails on it."""
+class _Candidate(NamedTuple):
+    """What may have been meant at the step that finds nothing.
 
-    def __init__(self, path: Path, place: Place, body: Mapping[str, Any], taken: Taken | None) -> None:
+    Attributes:
+        steps: what is written there.
+        following: the number of the first old step that follows.
+        kept: whether the step before stays.
+        is_sure: whether it is meant, even if the path ends at a later step still.
+    """
+
+    steps: list[str]
+    following: int
+    kept: bool = True
+    is_sure: bool = False
+
+
+class _Failure:
+    """A path that finds nothing in *body*, or fails on it. *tries* is how many paths may be tried for a suggestion."""
+
+    def __init__(
+        self, path: Path, place: Place, body: Mapping[str, Any], taken: Taken | None, tries: list[int] | None = None
+    ) -> None:
+        self._tries = [TRIED] if tries is None else tries
         self._path = path
         self._place = place
         self._body = body
@@ -219,18 +238,18 @@ class _Failure:
             return self._trace("it is null" if self._path.names else "there are only nulls", at=self._path.text)
         step = self._steps[number]
         at = self._steps[number - 1].prefix_text if number else ""
-        before = self._find(number - 1) if number else [("", self._body)]
+        before = self._find(number - 1) if number else [self._body]
         if isinstance(before, str):
             return self._trace(error or before, step.text, at)
-        keys = _keys(step.syntax, [value for _, value in before])
-        near = "" if self._taken is None else self._near(number, [value for _, value in before])
+        keys = _keys(step.syntax, before)
+        near = "" if self._taken is None else self._near(number, before)
         cause = self._cause(step, at, before)
         if error and not isinstance(step.syntax, tree.Index):  # of which the error is a bare number
             return self._trace(f"{at or NOWHERE}: {error}", step.text, at, keys, near)
         if isinstance(step.syntax, tree.Fields) and keys:
             if not near and self._taken is not None:
                 cause += self._hint(step.syntax.fields[0], at, keys)
-            total = len(before[0][1]) if len(before) == 1 else len(keys)
+            total = len(before[0]) if len(before) == 1 else len(keys)
             return self._trace(cause, step.text, at, keys, near, _there(keys, total))
         return self._trace(cause, step.text, at, keys, near)
 
@@ -264,13 +283,12 @@ class _Failure:
                 high = middle
         return low if low < len(self._steps) else None
 
-    def _find(self, number: int) -> Found | str:
+    def _find(self, number: int) -> list[Any] | str:
         """Return what the path finds up to the step *number*, or why it fails."""
         step = self._steps[number]
         return _find(step.prefix, step.prefix_text, self._body)
 
-    def _cause(self, step: Step, at: str, before: Found) -> str:
-        values = [value for _, value in before]
+    def _cause(self, step: Step, at: str, before: list[Any]) -> str:
         where = NOWHERE if at in ("", "$") else at
         if isinstance(step.syntax, tree.Descendants):
             return f"nothing below {where} has {syntax_text(step.syntax.right)}"
@@ -278,30 +296,46 @@ class _Failure:
             return f"{_none_of(len(before), 'value')} of {where} has {syntax_text(step.syntax.right)}"
         if not at and isinstance(step.syntax, (tree.Union, _arithmetic.Operation)):
             return "; ".join(_sides(step.syntax, self._place, self._body)) or f"{step.text} gives nothing"
-        return _cause_of_one(step, where, values[0]) if len(values) == 1 else _cause_of_many(step, where, values)
+        return _cause_of_one(step, where, before[0]) if len(before) == 1 else _cause_of_many(step, where, before)
 
     # --- what was meant ----------------------------------------------------------------------------------------------
 
     def _near(self, number: int, before: Sequence[Any]) -> str:
         """Return a path that finds a value and is near to this one, '' where none is."""
         syntax = self._steps[number].syntax
-        if not isinstance(syntax, (tree.Fields, tree.Index, tree.Slice)) or not before:
+        if not isinstance(syntax, (tree.Fields, tree.Index, tree.Slice)) or not 0 < len(before) <= FEW:
             return ""
-        start = "" if number == 0 else self._steps[number - 1].prefix_text
-        for tried, (kept, new, following) in enumerate(self._candidates(number, before)):
-            if tried >= TRIED:
+        for candidate in self._candidates(number, before[0]):
+            self._tries[0] -= 1
+            if self._tries[0] < 0:
                 break
-            text = start if kept else self._steps[number - 2].prefix_text if number > 1 else ""
-            for step in new:
-                text = joined(text, step)
-            for later in self._steps[following:]:
-                if isinstance(later.syntax, (tree.Descendants, tree.Where)):
-                    text += later.text
-                else:
-                    text = joined(text, later.text)
+            text = self._with(number, candidate)
             if text != self._path.text and self._serves(text):
                 return text
+            if candidate.is_sure and (further := self._further(text)):
+                return further
         return ""
+
+    def _with(self, number: int, candidate: _Candidate) -> str:
+        """Return the text of this path with *candidate* at the step *number*."""
+        last = number - 1 if candidate.kept else number - 2
+        text = self._steps[last].prefix_text if last >= 0 else ""
+        for step in candidate.steps:
+            text = joined(text, step)
+        for later in self._steps[candidate.following :]:
+            apart = isinstance(later.syntax, (tree.Descendants, tree.Where))
+            text = text + later.text if apart else joined(text, later.text)
+        return text
+
+    def _further(self, text: str) -> str:
+        """Return a path that finds a value and is near to *text*, which is right at this step and wrong at a later."""
+        try:
+            other = _Failure(parse_path(text), self._place, self._body, self._taken, self._tries)
+        except PathSyntaxError:
+            return ""
+        number = other._first_failing()
+        before = other._find(number - 1) if number else []
+        return "" if not number or isinstance(before, str) else other._near(number, before)
 
     def _serves(self, text: str) -> bool:
         """Tell whether the path *text* finds a value that no other path reads."""
@@ -312,49 +346,52 @@ class _Failure:
         except (PathEvaluationError, PathSyntaxError):
             return False
 
-    def _candidates(self, number: int, before: Sequence[Any]) -> Iterator[tuple[bool, list[str], int]]:
-        """Yield what to write: whether the step before stays, new steps, and which of the old follow them."""
-        value = before[0]
+    def _candidates(self, number: int, value: Any) -> Iterator[_Candidate]:
+        """Yield what may be meant at the step *number*, which finds nothing in *value*, the likely first."""
         step = self._steps[number]
         if not isinstance(step.syntax, tree.Fields):
             if isinstance(value, dict) and number + 1 < len(self._steps):  # an index where there is no list
-                yield True, [], number + 1
-            return
-        name = step.syntax.fields[0]
-        if isinstance(value, list):
-            yield True, ["[*]", step.text], number + 1
-            return
-        if not isinstance(value, dict):
-            return
-        dotted = name
-        for following in range(number + 1, len(self._steps)):
-            later = self._steps[following].syntax
-            if not isinstance(later, tree.Fields):
+                yield _Candidate([], number + 1, is_sure=True)
+        elif isinstance(value, list):
+            yield _Candidate(["[*]", step.text], number + 1, is_sure=True)
+        elif isinstance(value, dict):
+            yield from self._dotted(number, value)
+            yield from self._elsewhere(number, value)
+
+    def _dotted(self, number: int, value: dict[str, Any]) -> Iterator[_Candidate]:
+        """Yield keys with dots that are written as several."""
+        dotted = ""
+        for following, step in enumerate(self._steps[number:], number + 1):
+            if not isinstance(step.syntax, tree.Fields):
                 break
-            dotted += f".{later.fields[0]}"
-            if dotted in value:
-                yield True, _written(dotted), following + 1
+            dotted += f".{step.syntax.fields[0]}" if dotted else step.syntax.fields[0]
+            if following > number + 1 and dotted in value:
+                yield _Candidate(_written(dotted), following, is_sure=True)
+
+    def _elsewhere(self, number: int, value: dict[str, Any]) -> Iterator[_Candidate]:
+        """Yield the key at another level, and keys that are like it."""
+        step = self._steps[number]
+        name: str = step.syntax.fields[0]
         wrapper = next((key for key, _ in zip(value, range(COMPARED), strict=False) if key.endswith(WRAPPER)), "")
-        if isinstance(value.get(wrapper), dict):
-            yield True, [*_written(wrapper), step.text], number + 1
-        if number and isinstance(self._steps[number - 1].syntax, tree.Fields):
-            yield False, [step.text], number + 1  # a level up
-        for key, under in list(value.items())[:COMPARED]:  # a level down
-            if isinstance(under, dict) and name in under:
-                yield True, [*_written(key), step.text], number + 1
-            elif isinstance(under, list) and under and isinstance(under[0], dict) and name in under[0]:
-                yield True, [*_written(key), "[*]", step.text], number + 1
-        meant = _nearest(name, value)
-        if meant:
-            yield True, _written(meant), number + 1
         inner = value.get(wrapper)
+        if isinstance(inner, dict):
+            yield _Candidate([*_written(wrapper), step.text], number + 1, is_sure=name in inner)
+        if number and isinstance(self._steps[number - 1].syntax, tree.Fields):
+            yield _Candidate([step.text], number + 1, kept=False)
+        for key, under in list(value.items())[:COMPARED]:
+            if isinstance(under, dict) and name in under:
+                yield _Candidate([*_written(key), step.text], number + 1)
+            elif isinstance(under, list) and under and isinstance(under[0], dict) and name in under[0]:
+                yield _Candidate([*_written(key), "[*]", step.text], number + 1)
+        if meant := _nearest(name, value):
+            yield _Candidate(_written(meant), number + 1)
         if isinstance(inner, dict) and (meant := _nearest(name, inner)):
-            yield True, [*_written(wrapper), *_written(meant)], number + 1
+            yield _Candidate([*_written(wrapper), *_written(meant)], number + 1)
 
 
-def _find(syntax: Any, text: str, body: Any) -> Found | str:
+def _find(syntax: Any, text: str, body: Any) -> list[Any] | str:
     try:
-        return compile_path(syntax, text).find(body)
+        return compile_path(syntax, text).all(body)
     except (PathEvaluationError, PathSyntaxError) as error:
         return f"{error}"
 

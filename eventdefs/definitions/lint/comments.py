@@ -13,6 +13,9 @@ from eventdefs.errors import Finding
 from eventdefs.hints import did_you_mean
 from eventdefs.types import Place
 
+_ENDLESS = 1 << 31
+ELSEWHERE = "5"
+"""The family of codes that are said only where there are recorded notifications."""
 _COMMENT = re.compile(r"(?:^|\s)#\s*eventdefs:\s*ignore\b(?:\s*\[([^\]]*)\])?")
 
 
@@ -43,7 +46,7 @@ def silence(
             for code in comment.codes:
                 if code.startswith("E"):
                     findings.add("W902", f"{code} cannot be silenced", comment.place, "an error is put right")
-                elif code in CODES and code not in used:
+                elif code in CODES and code not in used and code[1] not in ELSEWHERE:
                     findings.add("W901", f"{code} does not occur on line {comment.line}", comment.place, "remove it")
     kept = {id(one) for number, one in enumerate(found) if number not in silenced}
     before = {id(one) for one in found}
@@ -94,6 +97,8 @@ def _scalars(root: Node) -> dict[int, list[tuple[int, int]]]:
         seen.add(id(node))
         if isinstance(node, Scalar):
             spans.setdefault(node.place.line, []).append((node.place.column, node.place.end_column))
+            for line in range(node.place.line + 1, node.last_line + 1):
+                spans.setdefault(line, []).append((0, _ENDLESS))
         elif isinstance(node, ListNode):
             waiting += node.items
         elif isinstance(node, Mapping):

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from eventdefs.definitions.corpus import Corpus, Seen, key_text, path_text
-from eventdefs.definitions.events import EventDefinition
+from eventdefs.definitions.corpus import Corpus, Example, Seen, key_text, path_text
+from eventdefs.definitions.events import EventDefinition, TraitDefinition
 from eventdefs.definitions.fields import NO_CONSTANT, Fields
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.lint import Report
@@ -22,8 +22,8 @@ from eventdefs.definitions.lint.comments import silence
 from eventdefs.definitions.paths import Path, parse_path
 from eventdefs.definitions.patterns import parse_pattern
 from eventdefs.definitions.samples import LITERALS, SampleDefinition
-from eventdefs.errors import Finding, Fix, PathEvaluationError, PathSyntaxError
-from eventdefs.types import Place, Problem, excerpt
+from eventdefs.errors import EventdefsError, Finding, Fix, PathEvaluationError, PathSyntaxError
+from eventdefs.types import Conversion, Place, Problem, excerpt
 
 CODES = ("W501", "W502", "W503", "N501", "N502", "N503", "N504")
 MAX_UNDEFINED = 50
@@ -273,45 +273,72 @@ class _Check:
     def _check_values(self) -> None:
         """Convert the kept notifications, and say what could not be read."""
         troubles: dict[tuple[Place, str], _Troubles] = {}
-        read: Counter[Place] = Counter()
+        read: Counter[tuple[Place, str]] = Counter()
         events = {id(event.ref): event for event in self._definitions.events}
+        attributes = _attributes(self._definitions.samples)
         for name, seen in self._corpus.event_types.items():
             samples = self._definitions.find_samples(name)
             for example in seen.examples:
                 conversion = self._definitions.convert(example.notification)
+                failed = {(problem.place, problem.name) for problem in conversion.problems}
                 event = events.get(id(conversion.definition))
-                if event is not None and conversion.event is not None:
-                    for given in event.traits:
-                        if given.name in conversion.event.traits:
-                            read[given.place] += example.times
+                for trait in event.traits if event is not None else ():
+                    key = (trait.place, trait.name)
+                    if key not in failed and _is_read(trait, example, conversion):
+                        read[key] += example.times
                 for sample in samples:
-                    read[sample.place] += example.times
+                    read[sample.place, ""] += example.times
                 for problem in conversion.problems:
                     key = (problem.place, problem.name)
                     troubles.setdefault(key, _Troubles()).add(problem, example.place, example.times)
-        of = {fields.place: sample for sample in self._definitions.samples for _, fields in _fields_of(sample)}
-        traits = {trait.place: trait for event in self._definitions.events for trait in event.traits}
-        for (place, name), trouble in troubles.items():
-            assert trouble.first is not None
-            problem, where = trouble.first
-            trait = traits.get(place) if problem.kind == "trait" else None
-            if place in self._missing or (trait is not None and trait.fields.place in self._missing):
-                continue
-            if problem.kind == "trait":
-                fine, at = read[place], place if trait is None else trait.fields.place
+        traits = {(trait.place, trait.name): trait for event in self._definitions.events for trait in event.traits}
+        for key, trouble in troubles.items():
+            of_trait, of_sample = traits.get(key), attributes.get(key)
+            if of_trait is not None:
+                self._add_trouble(f"the trait {key[1]}", of_trait.fields.place, trouble, read[key])
+            elif of_sample is not None:
+                sample, at = of_sample
+                self._add_trouble(key[1], at, trouble, read[sample.place, ""] - trouble.count)
             else:
-                of_sample = of.get(place)
-                fine, at = read[place if of_sample is None else of_sample.place] - trouble.count, place
-            what = f"the {problem.kind} {name}" if problem.kind == "trait" else name
-            value = f": {problem.value!r}" if problem.value else ""
-            hint = f"{problem.path}{value} is {problem.reason}" if value else problem.reason
-            hint = f"{hint} (at {where})" if where.file else hint
-            if fine > 0:
-                share = f"{trouble.count:,} of {trouble.count + fine:,} recorded notifications"
-                self._findings.add("W503", f"{what} cannot be read in {share}", at, excerpt(hint, 300))
-            else:
-                message = f"{what} can be read in none of the {trouble.count:,} recorded notifications that have it"
-                self._findings.add("W502", message, at, excerpt(hint, 300))
+                self._add_trouble(key[1], key[0], trouble, read[key[0], ""] - trouble.count)
+
+    def _add_trouble(self, what: str, at: Place, trouble: _Troubles, fine: int) -> None:
+        assert trouble.first is not None
+        if at in self._missing:
+            return
+        problem, where = trouble.first
+        value = f"{problem.path}: {problem.value!r} is " if problem.value else ""
+        hint = excerpt(f"{value}{problem.reason}", 300) + (f" (at {where})" if where.file else "")
+        if fine > 0:
+            share = f"{trouble.count:,} of {trouble.count + fine:,} recorded notifications"
+            self._findings.add("W503", f"{what} cannot be read in {share}", at, hint)
+        else:
+            many = f"any of {trouble.count:,} recorded notifications"
+            where_not = "the one recorded notification" if trouble.count == 1 else many
+            self._findings.add("W502", f"{what} cannot be read in {where_not}", at, hint)
+
+
+def _is_read(trait: TraitDefinition, example: Example, conversion: Conversion) -> bool:
+    """Tell whether *trait* was read of *example*, which may have been rejected for another one."""
+    if conversion.event is not None:
+        return trait.name in conversion.event.traits
+    try:
+        return conversion.rejected and trait.fields.first(example.notification.body) is not None
+    except EventdefsError:
+        return False
+
+
+def _attributes(
+    samples: Iterable[SampleDefinition],
+) -> dict[tuple[Place, str], tuple[SampleDefinition, Place]]:
+    """Return where each attribute stands, by what a problem of it says: a place, and a name."""
+    found = {}
+    for sample in samples:
+        for what, fields in _fields_of(sample):
+            at = fields.place if what in sample.fields else sample.place
+            name = f"{sample.name}.{what.replace('dimension ', 'dimensions.').replace('metadata ', 'metadata.')}"
+            found[at, name] = (sample, fields.place)
+    return found
 
 
 def _are(count: int) -> str:
@@ -355,7 +382,7 @@ def _finds(path: Path, seens: Iterable[Seen]) -> bool:
     seens = list(seens)
     if path.names is not None:
         return any(seen.has(path.names) for seen in seens)
-    if any(_finds_in(path, seen) for seen in seens):
+    if _finds_in(path, seens):
         return True
     if all(seen.count == len(seen.examples) for seen in seens):
         return False
@@ -369,14 +396,18 @@ def _finds(path: Path, seens: Iterable[Seen]) -> bool:
     return _finds(before, seens)
 
 
-def _finds_in(path: Path, seen: Seen) -> bool:
-    for example in seen.examples:
-        try:
-            if path.all(example.notification.body):
-                return True
-        except PathEvaluationError:
-            return True  # which is another finding: it gets so far that it fails
-    return False
+def _finds_in(path: Path, seens: Iterable[Seen]) -> bool:
+    """Tell whether *path* finds something in a kept notification, or fails in each, which is another finding."""
+    fails = True
+    for seen in seens:
+        for example in seen.examples:
+            try:
+                if path.all(example.notification.body):
+                    return True
+                fails = False
+            except PathEvaluationError:
+                continue
+    return fails
 
 
 def _path_finds(text: str, seens: Sequence[Seen]) -> bool:
