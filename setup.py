@@ -1,7 +1,7 @@
 """Builds eventdefs. What is not code is said in pyproject.toml.
 
-The shipped definitions stand once, at the top of the tree, where operators look for them, and what findings mean in
-the docs; a wheel carries them inside the package.
+The shipped definitions stand once, at the top of the tree, where operators look for them, and their schema and what
+findings mean in the docs; a wheel carries them inside the package.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-SHIPPED = ("event_definitions.yaml", "meters.yaml", "docs/reference/findings.md")
+SHIPPED = ("event_definitions.yaml", "meters.yaml", "docs/reference/findings.md", "docs/eventdefs.schema.json")
 
 
 class BuildWithDefinitions(build_py):

@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from bench import commands, ledger
+from bench import commands, language_server, ledger
 from bench.measure import compare, seconds_of, timed
 from bench.oracle import Ceilometer
 from eventdefs.decode import decode_notification
@@ -215,6 +215,12 @@ def bench_commands(case: Case) -> None:
             print(line, flush=True)
 
 
+def bench_edit(case: Case) -> None:
+    """What somebody waits for who types: an edit, and the findings of the language server."""
+    for line in language_server.bench_edit(TOP / "event_definitions.yaml"):
+        print(line, flush=True)
+
+
 BENCHES = {
     "convert": bench_convert,
     "bytes": bench_bytes,
@@ -226,6 +232,7 @@ BENCHES = {
     "memory": bench_memory,
     "ledger": bench_ledger,
     "commands": bench_commands,
+    "edit": bench_edit,
 }
 
 

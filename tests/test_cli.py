@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import eventdefs
+from eventdefs.cli import _COMMANDS
 
 TOP = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-m", "eventdefs"]
@@ -28,6 +29,7 @@ ENVIRONMENT = {
     "PYTHONUTF8": "1",
     "TERM": "xterm",
 }
+NAMES = ", ".join(map(repr, _COMMANDS))
 DEFINITIONS = """\
 - event_type: volume.*
   description: Volumes.
@@ -342,7 +344,7 @@ MESSAGES = {
     "no command": ((), "eventdefs: error: the following arguments are required: COMMAND"),
     "an unknown command": (
         ("rnu",),
-        "eventdefs: error: argument COMMAND: invalid choice: 'rnu' (choose from 'run', 'usage')",
+        f"eventdefs: error: argument COMMAND: invalid choice: 'rnu' (choose from {NAMES}) (did you mean 'run'?)",
     ),
     "an unknown option": (("run", "--nothing"), "eventdefs: error: unrecognized arguments: --nothing"),
     "a file that is not there": (("run", "missing.json"), "eventdefs: missing.json: there is no such file"),

@@ -42,7 +42,9 @@ def section(text: str, title: str) -> str:
     """Return what stands under the heading *title*, its subsections included."""
     found = re.search(rf"^(#+) {re.escape(title)}$", text, re.MULTILINE)
     assert found is not None, f"there is no section {title!r}"
-    following = re.search(rf"^#{{1,{len(found[1])}}} ", text[found.end() :], re.MULTILINE)
+    # In a block, a line that begins with # is a comment.
+    rest = re.sub(r"(?ms)^```.*?^```$", lambda block: " " * len(block[0]), text[found.end() :])
+    following = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
     return text[found.end() : found.end() + following.start()] if following else text[found.end() :]
 
 

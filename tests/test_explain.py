@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,21 @@ from eventdefs import (
 from eventdefs.cli.colours import colours_for
 from eventdefs.consumers.files import find_files, read_messages
 from eventdefs.decode import decode_notifications
-from eventdefs.definitions.explain import Explanation, PathTrace, explain, plan, trace_path
+from eventdefs.definitions.explain import (
+    AttributeExplanation,
+    Explanation,
+    MeterPlan,
+    Near,
+    Overridden,
+    PathTrace,
+    Plan,
+    SampleExplanation,
+    Source,
+    TraitExplanation,
+    explain,
+    plan,
+    trace_path,
+)
 from eventdefs.definitions.explain.trace import COMPARED, KEYS, taken_by
 from eventdefs.definitions.paths import parse_path
 from eventdefs.definitions.tenants import find_tenant, locate_tenant
@@ -189,6 +204,32 @@ def test_made_up_notifications_are_explained_as_they_convert(
 ) -> None:
     """The same of whatever a payload may hold: wrong types, nulls, rejections, priorities that are not wanted."""
     agree(parse_definitions(WHOLE), notification(payload, priority=priority, event_type=event_type))
+
+
+MEASURED = """\
+metric:
+  - {name: size, event_type: volume, type: gauge, unit: GiB, volume: payload.size, resource_id: payload.id}
+  - {name: free, event_type: volume, type: delta, unit: payload.unit, volume: payload.bytes, resource_id: payload.id,
+     required: false, user_id: payload.owner, project_id: payload.tenant_id, timestamp: payload.when,
+     metadata: {host: payload.host, part: {fields: payload.host, plugin: split}}, user_metadata: payload.share}
+  - {name: "$.payload.shares[*]", event_type: volume, type: gauge, unit: GiB, volume: "$.payload.shares[*]",
+     resource_id: payload.id, lookup: [volume]}
+  - name: uptime
+    event_type: volume
+    type: delta
+    unit: h
+    resource_id: payload.id
+    dimensions: {host: payload.host}
+    period: {begin: payload.begin, end: payload.end, not_before: payload.when, while: {payload.size: [1, 2]},
+             closes: {payload.bytes: null}}
+"""
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(_payloads, st.sampled_from(("info", "sample", "error")))
+def test_made_up_measurements_are_explained_as_they_convert(payload: dict[str, Any], priority: str) -> None:
+    """The same of samples and periods."""
+    agree(parse_definitions(MEASURED), notification(payload, priority=priority))
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -530,7 +571,10 @@ def test_samples_and_periods_with_what_gave_them() -> None:
         "volume: not a number",
         "volume",
     )
-    assert (free.outcome, free.reason.partition(";")[0]) == ("none", "volume: payload has no key 'free'")
+    assert (free.outcome, free.reason) == (
+        "none",
+        "volume: payload has no key 'free', and `required: false` asks for none then",
+    )
     assert (uptime.kind, uptime.outcome, uptime.periods[0].status) == ("period", "given", "idle")
     attributes = {one.name: one for one in uptime.attributes}
     assert (attributes["while"].outcome, attributes["while"].value, attributes["while"].reason) == (
@@ -539,6 +583,36 @@ def test_samples_and_periods_with_what_gave_them() -> None:
         "it is none of ok, busy",
     )
     assert {one.name: one.constant for one in size.attributes}["unit"] == "GiB"
+
+
+SEVERAL = """\
+metric:
+  - name: $.payload.measurements[*].metric
+    event_type: volume
+    type: gauge
+    unit: $.payload.measurements[*].unit
+    volume: $.payload.measurements[*].value
+    resource_id: payload.host
+    lookup: [name, unit, volume]
+"""
+
+
+def test_several_samples_of_one_definition() -> None:
+    """With lookup an attribute has the values of all samples, and what stands for itself has one."""
+    rows = [{"metric": "cpu", "unit": "ns", "value": 1}, {"metric": "ram", "unit": "MiB", "value": 2}]
+    (found,) = explained(SEVERAL, notification({"host": "h-1", "measurements": rows})).samples
+    assert [(one.name, one.volume, one.unit) for one in found.samples] == [("cpu", 1, "ns"), ("ram", 2, "MiB")]
+    assert {one.name: one.value for one in found.attributes} == {
+        "name": "['cpu', 'ram']",
+        "type": "gauge",
+        "unit": "['ns', 'MiB']",
+        "volume": "[1, 2]",
+        "resource_id": "h-1",
+        "user_id": None,
+        "project_id": None,
+    }
+    (none,) = explained(SEVERAL, notification({"host": "h-1", "measurements": []})).samples
+    assert (none.outcome, none.reason) == ("none", "name: $.payload.measurements is an empty list")
 
 
 def test_who_acted_where_the_definition_does_not_say() -> None:
@@ -652,6 +726,27 @@ def test_json_is_one_document_a_line() -> None:
     trait = {one["name"]: one for one in first["traits"]}["memory_gb"]
     assert (trait["outcome"], trait["place"]["line"], trait["paths"][0]["near"]) == ("missing", 5, "payload.memory_mb")
     assert first["event"]["traits"]["instance_id"] == "i-1"
+
+
+STRUCTS = (
+    AttributeExplanation,
+    Explanation,
+    MeterPlan,
+    Near,
+    Overridden,
+    PathTrace,
+    Plan,
+    SampleExplanation,
+    Source,
+    TraitExplanation,
+)
+
+
+def test_every_key_of_the_json_is_documented() -> None:
+    """What a program can read stands in the section of the command."""
+    _, _, text = (TOP / "docs" / "reference" / "cli.md").read_text().partition("\n## eventdefs explain\n")
+    words = set(re.findall(r"`([^`\n]+)`", text.partition("\n## ")[0]))
+    assert {name for struct in STRUCTS for name in struct.__struct_fields__} - words == set()
 
 
 def test_numbers_that_are_not_finite_in_json() -> None:

@@ -19,6 +19,7 @@ import pytest
 import eventdefs
 
 TOP = Path(__file__).resolve().parent.parent
+SHIPPED = ("event_definitions.yaml", "docs/eventdefs.schema.json", "docs/reference/findings.md", "meters.yaml")
 
 
 def run(*words: str | Path, cwd: Path) -> str:
@@ -40,7 +41,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = folder / "source"
     tracked = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=TOP).splitlines()
     for name in tracked:
-        if (TOP / name).is_file() and not name.startswith(("tests/", "docs/", "bench/", "samples/")):
+        needed = name in SHIPPED or not name.startswith(("tests/", "docs/", "bench/", "samples/"))
+        if (TOP / name).is_file() and needed:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((TOP / name).read_bytes())
     try:
@@ -61,11 +63,10 @@ def test_wheel_carries_the_shipped_definitions_once(wheel: Path) -> None:
         assert others == [
             *sorted(f"eventdefs/play/page/{path.name}" for path in page),
             "eventdefs/py.typed",
-            "eventdefs/shipped/event_definitions.yaml",
-            "eventdefs/shipped/meters.yaml",
+            *(f"eventdefs/shipped/{Path(name).name}" for name in SHIPPED),
         ]
-        for name in ("event_definitions.yaml", "meters.yaml"):
-            assert archive.read(f"eventdefs/shipped/{name}") == (TOP / name).read_bytes()
+        for name in SHIPPED:
+            assert archive.read(f"eventdefs/shipped/{Path(name).name}") == (TOP / name).read_bytes()
         assert all(name.startswith("eventdefs/") for name in names)
 
 

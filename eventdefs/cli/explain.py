@@ -93,10 +93,9 @@ def add_parser(commands: Any, summary: str) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("expected a number above 0")
-    return number
+    if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -284,7 +283,8 @@ class _Page:
     def write_undecodable(self, place: Place, reason: str) -> None:
         """Write why what stands at *place* is no notification."""
         told = one_line(excerpt(reason, 300))
-        sys.stdout.write(f"{self._paint(f'{place}: no notification', 'red', 'bold')}: {told}\n")
+        head = self._paint(one_line(f"{place}: no notification"), "red", "bold")
+        sys.stdout.write(f"{head}: {told}\n")
 
     def write_plan(self, found: Plan, source: str) -> None:
         """Write which definitions apply to an event type."""

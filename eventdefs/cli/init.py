@@ -217,9 +217,8 @@ def _tests(file: str, definitions: Sequence[str], corpus: Corpus, event_types: S
             if runner.run(suite, case).outcome != "passed":
                 del cases[case.name]
     if len(cases) < tried:
-        sys.stderr.write(
-            f"{many(tried - len(cases), 'notification')} left out of {file}: YAML cannot have what is in them\n"
-        )
+        left = many(tried - len(cases), "notification")
+        sys.stderr.write(f"{left} left out of {file}: YAML cannot have what is in there\n")
     return head + "\n".join(cases.values())
 
 

@@ -57,9 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from eventdefs.language_server.server import serve
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("pygls", "lsprotocol", "cattrs", "attrs"):
+        missing = (error.name or "").partition(".")[0]
+        if missing not in ("pygls", "lsprotocol", "cattrs", "attrs"):
             raise
-        raise EventdefsError(f"{error.name} is not installed: pip install 'eventdefs[language-server]'") from error
+        raise EventdefsError(f"{missing} is not installed: pip install 'eventdefs[language-server]'") from error
     from eventdefs.language_server.settings import Settings
 
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # An editor is told of what fails.

@@ -97,6 +97,17 @@ def reading(attribute: str, fields: Fields | None) -> Callable[[Mapping[str, Any
     return read
 
 
+def column(attribute: str, fields: Fields | None, body: Mapping[str, Any], is_looked_up: bool) -> list[Any]:
+    """Return the values of *attribute* for several samples: one for each, or one for all."""
+    if fields is not None:
+        found = fields.all(body)
+        if found or is_looked_up:
+            return found
+        if attribute in LITERALS or not fields.paths:
+            return [fields.literal]
+    return [_acting(body, attribute) if attribute in FALLBACKS else None]
+
+
 def _first(attribute: str, fields: Fields, body: Mapping[str, Any]) -> Any:
     try:
         return fields.first(body)
@@ -141,18 +152,10 @@ class SampleConverter(_Reader):
         columns: dict[str, list[Any]] = {}
         for attribute in ATTRIBUTES:
             fields = self.definition.fields.get(attribute)
-            found: list[Any] = []
-            if fields is not None:
-                try:
-                    found = fields.all(body)
-                except EventdefsError as error:
-                    raise _Failed(attribute, str(error), fields.text) from error
-            if found or (fields is not None and attribute in lookup):
-                columns[attribute] = found
-            elif fields is not None and (attribute in LITERALS or not fields.paths):
-                columns[attribute] = [fields.literal]
-            else:
-                columns[attribute] = [_acting(body, attribute) if attribute in FALLBACKS else None]
+            try:
+                columns[attribute] = column(attribute, fields, body, attribute in lookup)
+            except EventdefsError as error:
+                raise _Failed(attribute, str(error), "" if fields is None else fields.text) from error
         count = len(columns["name"])
         if not count:
             return []

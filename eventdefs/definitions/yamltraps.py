@@ -126,7 +126,7 @@ def _uneven(lines: Lines, number: int, column: int, said: str) -> Iterator[Trap]
     depth, end = _depth(line), len(line.rstrip()) + 1
     depths = sorted({_depth(above) for above in lines[max(0, number - 40) : number - 1] if above.strip()})
     is_item = line.lstrip().startswith("- ")
-    if depth and depth not in depths:
+    if depth and depths and depth not in depths:
         if depth < depths[-1] or "indicator" in said:
             hint = f"it is indented by {depth}, lines above it by {', '.join(map(str, depths))}"
             yield Trap(number, 1, depth + 1, hint)

@@ -90,8 +90,11 @@ def lint_group(group: Group) -> Report:
 
 
 def lint_with_corpus(report: Report, corpus: Corpus) -> list[Finding]:
-    """Return what recorded notifications add to *report*."""
-    return lint_corpus(report, corpus)
+    """Return what recorded notifications say of lines of *report*.
+
+    What they say of a file as a whole, such as which event types it has no definition for, is for `eventdefs lint`.
+    """
+    return [finding for finding in lint_corpus(report, corpus) if finding.place.line]
 
 
 def still_there(finding: Finding, lines: Sequence[str]) -> bool:

@@ -14,7 +14,9 @@ from functools import partial
 from typing import Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol
 from pygls.uris import from_fs_path, to_fs_path
 
 import eventdefs
@@ -411,9 +413,26 @@ def _symbol(lines: Lines, entry: Entry) -> types.DocumentSymbol:
     )
 
 
+class _Protocol(LanguageServerProtocol):
+    """The protocol of pygls, which leaves a question without an answer where it cannot read its parameters."""
+
+    def structure_message(self, data: Any) -> Any:
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if isinstance(data, dict) and "method" in data and "id" in data:
+                self._send_response(data["id"], error=error.to_response_error())
+            raise
+
+
 def make_server(settings: Settings) -> LanguageServer:
     """Return a server; *settings* are those of the command line."""
-    server = LanguageServer("eventdefs", eventdefs.__version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+    server = LanguageServer(
+        "eventdefs",
+        eventdefs.__version__,
+        text_document_sync_kind=types.TextDocumentSyncKind.Full,
+        protocol_cls=_Protocol,
+    )
     session = Session(server, settings)
     options: list[Any] = []
 

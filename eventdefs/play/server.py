@@ -89,6 +89,7 @@ class PlayServer(ThreadingHTTPServer):
             if file.suffix in _TYPES
         }
         self.pages["/"] = self.pages["/index.html"]
+        self.pages["/favicon.ico"] = self.pages["/favicon.svg"]  # browsers ask for it beside what is no page
         super().__init__((ADDRESS, port), Exchange)
 
     @property

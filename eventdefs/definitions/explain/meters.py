@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from eventdefs.definitions.derive import FALLBACKS, PeriodConverter, SampleConverter, reading
+from eventdefs.definitions.derive import FALLBACKS, PeriodConverter, SampleConverter, column, reading
 from eventdefs.definitions.events import BUILT_IN
 from eventdefs.definitions.explain.result import (
     AttributeExplanation,
@@ -82,7 +82,11 @@ def _why_none(definition: SampleDefinition, attributes: tuple[AttributeExplanati
     missing = {one.name: one for one in attributes if one.outcome == "missing"}
     name = "name" if definition.lookup and "name" in missing else "volume"
     optional = "" if name == "name" or definition.required else ", and `required: false` asks for none then"
-    return f"{name}: {missing[name].reason if name in missing else 'no value'}{optional}"
+    attribute = missing.get(name)
+    why = "no value"
+    if attribute is not None:
+        why = attribute.paths[0].cause if len(attribute.paths) == 1 else attribute.reason
+    return f"{name}: {why or 'no value'}{optional}"
 
 
 def kind_of(definition: SampleDefinition) -> Literal["sample", "period"]:
@@ -146,8 +150,8 @@ def _attribute(
     failed = ""
     try:
         if definition.lookup and name in ATTRIBUTES:
-            value = fields.all(body) or None
-            value = value[0] if value and len(value) == 1 else value
+            found = column(name, fields, body, name in (*definition.lookup, "name"))
+            value = found[0] if len(found) == 1 else found or None
         else:
             value = reading(name, fields)(body) if name in ATTRIBUTES else fields.first(body)
     except EventdefsError as error:

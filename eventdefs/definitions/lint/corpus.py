@@ -20,7 +20,7 @@ from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.lint import Report
 from eventdefs.definitions.lint.comments import silence
 from eventdefs.definitions.paths import Path, parse_path
-from eventdefs.definitions.patterns import parse_pattern
+from eventdefs.definitions.patterns import PatternTree, RegexIndex, glob_steps
 from eventdefs.definitions.samples import LITERALS, SampleDefinition
 from eventdefs.errors import EventdefsError, Finding, Fix, PathEvaluationError, PathSyntaxError
 from eventdefs.types import Conversion, Place, Problem, excerpt
@@ -51,6 +51,22 @@ def lint_corpus(report: Report, corpus: Corpus) -> list[Finding]:
         _Check(report, corpus, findings).run()
     texts, roots = report.reading.texts, report.reading.roots
     return [found for found in silence(findings.in_order(), texts, roots, findings) if found.code in CODES]
+
+
+def _matching_globs(globs: Iterable[str], event_types: Iterable[str]) -> set[str]:
+    """Return those of *globs* that match one of *event_types*."""
+    every = list(globs)
+    tree = PatternTree()
+    for number, glob in enumerate(every):
+        tree.add(glob_steps(glob), number)
+    return {every[number] for name in event_types for number in tree.matching(name)}
+
+
+def _taking_expressions(expressions: Iterable[str], event_types: Iterable[str]) -> set[str]:
+    """Return those of *expressions* that match one of *event_types*, or do not finish on it."""
+    every = list(expressions)
+    index = RegexIndex([[text] for text in every])
+    return {every[number] for name in event_types for numbers in index.all(name) for number in numbers}
 
 
 class _Use(NamedTuple):
@@ -86,6 +102,10 @@ class _Check:
         self._findings = findings
         self._missing: set[Place] = set()
         self._undefined: dict[str, int] = {}
+        globs = (glob for event in self._definitions.events for glob in event.ref.patterns)
+        self._matching = _matching_globs(dict.fromkeys(globs), corpus.event_types)
+        expressions = (text for sample in self._definitions.samples for text in sample.event_types)
+        self._taking = _taking_expressions(dict.fromkeys(expressions), corpus.event_types)
         self._lines = {file: text.split("\n") for file, text in report.reading.texts}
 
     def run(self) -> None:
@@ -122,8 +142,8 @@ class _Check:
     # --- definitions ---
 
     def _check_event(self, event: EventDefinition, names: dict[str, Seen]) -> None:
-        matched = self._corpus.matching(event.pattern)
         if not names:
+            matched = self._corpus.matching(event.pattern)
             what = f"the definition of {event.ref}"
             place = event.places[0] if event.places else event.ref.place
             if matched:
@@ -138,7 +158,7 @@ class _Check:
         globs = zip(event.ref.patterns, event.places, strict=False)
         included = [(glob, place) for glob, place in globs if not glob.startswith("!")]
         if len(included) > 1:
-            unmatched = [(glob, at) for glob, at in included if not self._corpus.matching(parse_pattern([glob]))]
+            unmatched = [(glob, at) for glob, at in included if glob not in self._matching]
             self._add_unmatched(unmatched, len(included))
 
     def _add_unmatched(self, unmatched: list[tuple[str, Place]], count: int) -> None:
@@ -161,7 +181,7 @@ class _Check:
             self._findings.add("N503", message, place, hint)
         elif len(sample.event_types) > 1:
             every = zip(sample.event_types, sample.places, strict=False)
-            unmatched = [(text, at) for text, at in every if not self._corpus.matching_expressions([text])]
+            unmatched = [(text, at) for text, at in every if text not in self._taking]
             self._add_unmatched(unmatched, len(sample.event_types))
 
     def _near_type(self, patterns: Iterable[str]) -> str:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence, Set
 
 from eventdefs.definitions.events import EventDefinition
 from eventdefs.definitions.findings import Findings
-from eventdefs.definitions.lint.globs import covers, overlap
+from eventdefs.definitions.lint.globs import MAX_COMPARED, Work, covers, overlap
 from eventdefs.definitions.patterns import glob_steps
 from eventdefs.definitions.samples import SampleDefinition
 from eventdefs.errors import Fix
 from eventdefs.types import Place
 
-MAX_COMPARED = 40
-"""With how many later definitions one is compared that may match the same; more of them are read by nobody."""
+MAX_PATTERNS = 500
+"""How many patterns of one definition are looked at; a longer list was not written by hand."""
 
 _NOT_IN_EVENT_TYPES = re.compile(r"[\\^$+()|{},]|^\s|\s$|\.\.|\[(?![^]]+\])")
 _STRANGE = {
@@ -34,13 +34,14 @@ def check_events(definitions: Sequence[EventDefinition], lent: Set[Place], findi
     *lent*: places of definitions whose traits others take over by an anchor; one that never applies is there for them.
     """
     later = _Later(definitions)
+    work = Work()
     for number, definition in enumerate(definitions):
-        globs = list(zip(definition.ref.patterns, definition.places, strict=True))
+        globs = list(zip(definition.ref.patterns, definition.places, strict=True))[:MAX_PATTERNS]
         for glob, place in globs:
             _check_regex(glob, place, findings)
-        _check_exclusions(definition, globs, findings)
+        _check_exclusions(globs, findings, work)
         if definition.ref.place not in lent:
-            _check_covered(definition, globs, later.than(number), findings)
+            _check_covered(definition, globs, later.than(number), findings, work)
 
 
 class _Later:
@@ -101,23 +102,24 @@ def _as_glob(regex: str) -> str:
     return glob if escaped and re.fullmatch(r"[\w.*:-]+", glob) and ".." not in glob else ""
 
 
-def _check_exclusions(definition: EventDefinition, globs: Sequence[tuple[str, Place]], findings: Findings) -> None:
+def _check_exclusions(globs: Sequence[tuple[str, Place]], findings: Findings, work: Work) -> None:
     excluded = [(glob[1:], place) for glob, place in globs if glob.startswith("!")]
     included = [glob for glob, _ in globs if not glob.startswith("!")]
     if excluded and not included:
         hint = "if that is meant, say so: put '*' before them"
         findings.add("W305", "all patterns exclude, so that every other event type is taken", excluded[0][1], hint)
     for glob, place in excluded:
-        if included and not any(overlap(glob, one) for one in included):
+        if included and not any(overlap(glob, one, work) for one in included):
             findings.add("W306", f"!{glob} excludes nothing of what is included", place, "remove it")
-    if excluded and all(covers(tuple(glob for glob, _ in excluded), one) for one in included or ["*"]):
+    if excluded and all(covers([glob for glob, _ in excluded], one, work) for one in included or ["*"]):
         findings.add("W306", "everything that is included is excluded as well", excluded[0][1], "it never applies")
 
 
-def _covered_by(glob: str, others: Sequence[EventDefinition]) -> EventDefinition | None:
+def _covered_by(glob: str, others: Sequence[EventDefinition], work: Work) -> EventDefinition | None:
     """Return the last of *others* that takes all that *glob* matches."""
     for other in others[::-1]:
-        if covers(other.pattern.included, glob) and not any(overlap(glob, one) for one in other.pattern.excluded):
+        excluded = other.pattern.excluded
+        if covers(other.pattern.included, glob, work) and not any(overlap(glob, one, work) for one in excluded):
             return other
     return None
 
@@ -127,9 +129,10 @@ def _check_covered(
     globs: Sequence[tuple[str, Place]],
     later: Callable[[str], list[EventDefinition]],
     findings: Findings,
+    work: Work,
 ) -> None:
     included = [(glob, place) for glob, place in globs if not glob.startswith("!")] or [("*", definition.ref.place)]
-    covered = [(glob, place, _covered_by(glob, later(glob))) for glob, place in included]
+    covered = [(glob, place, _covered_by(glob, later(glob), work)) for glob, place in included]
     shadows = [other for _, _, other in covered if other is not None]
     if len(shadows) == len(covered):
         said = f"the definition of {_few(definition.ref.patterns, ', ')} never applies"
@@ -144,9 +147,9 @@ def _check_covered(
             findings.add("W303", f"the pattern {glob} never applies", place, hint, related=(other.ref.place,))
     for number, (glob, place) in enumerate(included):
         others = [one for one, _ in included[:number]] + [
-            one for one, _ in included[number + 1 :] if not covers((glob,), one)
+            one for one, _ in included[number + 1 :] if not covers([glob], one, work)
         ]
-        if others and covers(tuple(others), glob):
+        if others and covers(others, glob, work):
             hint = "another pattern of this definition takes all of it: remove it"
             findings.add("W303", f"the pattern {glob} adds nothing", place, hint)
 

@@ -29,6 +29,8 @@ from eventdefs.types import DEFAULT_TRAITS, TraitType
 MAX_TRAITS = 80
 """How many traits are proposed for one definition."""
 MAX_NAME = 60
+FEW = 3
+"""From how many event types of a resource on one of them gets a definition for what it alone has."""
 
 GENERIC = frozenset(
     """action address code count created_at data date description enabled flags id key kind label level mode name
@@ -286,7 +288,7 @@ def type_of(name: str, paths: Iterable[PathSeen]) -> TraitType:
 
 def _share(group: Group, traits: list[Trait]) -> tuple[tuple[Trait, ...], dict[str, tuple[Trait, ...]]]:
     """Return what all event types of *group* get, and what single ones get besides."""
-    if len(group.names) == 1:
+    if len(group.names) < FEW:
         return tuple(traits), {}
     extra: dict[str, list[Trait]] = {}
     for trait in traits:

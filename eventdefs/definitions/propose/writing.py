@@ -94,7 +94,9 @@ def _left_out_lines(plan: Plan) -> list[str]:
     for why, paths in reasons.items():
         more = f" and {len(paths) - LISTED:,} more" if len(paths) > LISTED else ""
         text = f"Left out, {why}: {', '.join(comment(path) for path in paths[:LISTED])}{more}."
-        lines += wrap(text, WIDTH, initial_indent="# ", subsequent_indent="#   ", break_long_words=False)
+        lines += wrap(
+            text, WIDTH, initial_indent="# ", subsequent_indent="#   ", break_long_words=False, break_on_hyphens=False
+        )
     return lines
 
 

@@ -186,7 +186,10 @@ function showDecoding() {
   const place = error.line ? { line: error.line, column: error.column, end_column: error.column + 1 } : null;
   const go = () => notification.reveal(place);
   const text = error.reason.replace(/ at line \d+, column \d+$/, "");
-  line.replaceChildren(text, ...(place ? [" ", h("button", { type: "button", class: "link small", onclick: go }, `line ${error.line}, column ${error.column}`)] : []));
+  line.replaceChildren(
+    ...(place ? [h("button", { type: "button", class: "link small", onclick: go }, `line ${error.line}, column ${error.column}`)] : []),
+    h("span", { class: "said", title: text }, text),
+  );
   notification.mark(place ? [{ ...place, severity: "error", message: error.reason, hint: "" }] : []);
 }
 

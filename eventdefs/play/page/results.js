@@ -230,7 +230,7 @@ export class Results {
         h("th", { scope: "row" }, this.#name(trait.name, trait.place, `trait-${trait.name}`)),
         h("td", {}, valueOf(trait.value)),
         h("td", { class: "type" }, trait.type),
-        h("td", {}, ...this.#from(trait, `from-${trait.name}`), trait.written ? "" : h("span", { class: "tag" }, "default"))));
+        h("td", {}, ...this.#from(trait, `from-${trait.name}`), ...(trait.written ? [] : [" ", h("span", { class: "tag" }, "default")]))));
     return [this.#section("Traits", there.length, this.#table("Traits", ["Trait", "Value", "Type", "From"], rows))];
   }
 
@@ -244,10 +244,10 @@ export class Results {
     const parts = shown.flatMap((trace, number) => [number ? ", " : "", this.#path(trace.path, `${key}-${number}`)]);
     if (!one.plugin && used > 0) {
       const before = one.paths.slice(0, used).map((trace) => `${trace.path}: ${trace.reason || "nothing"}`);
-      parts.push(h("span", { class: "tag", title: before.join("\n") }, `${used + 1} of ${one.paths.length}`));
+      parts.push(" ", h("span", { class: "tag", title: before.join("\n") }, `${used + 1} of ${one.paths.length}`));
     }
     if (one.plugin) {
-      parts.push(h("span", { class: "tag" }, one.plugin));
+      parts.push(" ", h("span", { class: "tag" }, one.plugin));
     }
     return parts;
   }
@@ -323,7 +323,7 @@ export class Results {
           ]
         : [
             valueOf(one.begin),
-            h("span", {}, valueOf(one.end), one.status === "running" ? "" : h("span", { class: "tag" }, one.status)),
+            h("span", {}, valueOf(one.end), one.status === "running" ? "" : " ", one.status === "running" ? "" : h("span", { class: "tag" }, one.status)),
             valueOf(one.resource_id),
             h("span", {}, ...Object.entries(one.dimensions).map(([name, value]) => h("code", { class: "pair" }, `${name}=${value}`))),
           ];
