@@ -171,12 +171,58 @@ def test_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == (
         "traits\n"
         "  volume.create size type: 1 notification\n"
-        "      int 4 -> text 4  in c.jsonl:1\n"
+        "      int 4 -> text 4  in c.jsonl:1, m-1\n"
         "hours\n"
         "meter   tenant  old  new  change  unit  hours\n"
         "uptime  p-1       1  0.5    -0.5  h         1\n"
         "2 of 2 notifications come out otherwise\n"
     )
+
+
+def test_as_many_examples_as_are_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line each; none with 0. What is no number is refused."""
+    first = Path("c.jsonl").read_text().splitlines()[0]
+    Path("many.jsonl").write_text(f"{first}\n{first}\n")
+    arguments = ["diff", "old.yaml", "new.yaml", "--corpus", "many.jsonl"]
+    for count, shown in (("0", 0), ("1", 1), ("9", 2)):
+        assert main([*arguments, "--examples", count]) == FINDINGS
+        assert capsys.readouterr().out.count("in many.jsonl:") == shown
+    assert main([*arguments, "--limit", "0"]) == FINDINGS
+    assert "  and 1 more changes; --limit shows more, --format json all\n" in capsys.readouterr().out
+    for option in ("--limit", "--examples"):
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, option, "-3"])
+        assert ended.value.code == COULD_NOT
+
+
+def test_sets_are_named_with_commas(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file whose name has a comma is that file; `shipped` may be one of several; nothing is no set."""
+    Path("a,b.yaml").write_text(OLD)
+    assert main(["diff", "old.yaml", "a,b.yaml", "--corpus", "c.jsonl"]) == FINE
+    assert main(["diff", "shipped", "shipped,", "--corpus", "c.jsonl"]) == FINE
+    assert main(["diff", ",", "old.yaml", "--corpus", "c.jsonl"]) == COULD_NOT
+    assert capsys.readouterr().err == "eventdefs: ',' names no definitions\n"
+
+
+def test_without_a_corpus(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Definitions are compared as they are written, in text and JSON; `--only` asks for what notifications tell."""
+    assert main(["diff", "old.yaml,old_meters.yaml", "new.yaml,new_meters.yaml"]) == FINDINGS
+    assert capsys.readouterr().out == (
+        "new.yaml:1:3: event definition volume.* changed: trait size: type\n"
+        "new_meters.yaml:2:5: sample definition uptime changed: period.begin\n"
+        "2 definitions written otherwise; --corpus says what that does to notifications\n"
+    )
+    assert main(["diff", "old.yaml", "new.yaml", "--format", "json"]) == FINDINGS
+    [row] = json.loads(capsys.readouterr().out)["definitions"]
+    assert row == {
+        "what": "event definition",
+        "change": "changed",
+        "name": "volume.*",
+        "place": "new.yaml:1:3",
+        "details": ["trait size: type"],
+    }
+    assert main(["diff", "old.yaml", "old.yaml"]) == FINE
+    assert main(["diff", "old.yaml", "new.yaml", "--only", "hours"]) == COULD_NOT
 
 
 def test_json_and_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

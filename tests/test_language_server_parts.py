@@ -16,6 +16,7 @@ from eventdefs.definitions.lint import lint_texts
 from eventdefs.errors import Finding
 from eventdefs.language_server.anchors import anchor_of, read_signs, references_of, sign_at
 from eventdefs.language_server.completion import Completion, complete
+from eventdefs.language_server.documents import Document
 from eventdefs.language_server.explaining import explain_at
 from eventdefs.language_server.fixing import Edit, fix_of, silence_of
 from eventdefs.language_server.lines import Lines, Span
@@ -526,6 +527,41 @@ def test_a_fix_puts_a_finding_right() -> None:
     edit = fix_of(finding)
     assert edit is not None
     assert findings(edited(text, edit)) == ()
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+LOOKED_AT = {
+    "a list": "- event_type: a\n",
+    "behind comments": "# x\n\n- {event_type: a}",
+    "as JSON": '[{"event_type": "a"}]',
+    "another key first": "- traits: {}\n  event_type: a\n",
+    "another key first, in braces": "- {traits: {}, event_type: a}\n",
+    "with an anchor": "- &x\n  event_type: a",
+    "with the sign of a document": "---\n- event_type: a\n",
+    "samples": "metric:\n",
+}
+LEFT_ALONE = {
+    "a workflow": "on: push\njobs:\n  event_type: x\n",
+    "a playbook": "- name: a\n  hosts: b\n",
+    "a text": '- a: b\n  c: "event_type: x"\n',
+    "nothing": "\n",
+}
+
+
+@pytest.mark.parametrize("text", LOOKED_AT.values(), ids=LOOKED_AT)
+def test_files_of_definitions_are_known(text: str) -> None:
+    """By what is in them."""
+    assert Document("file:///f.yaml", "/f.yaml", text, 1, "utf-16").is_definitions()
+    assert not Document("file:///f.test.yaml", "/f.test.yaml", text, 1, "utf-16").is_definitions()
+
+
+@pytest.mark.parametrize("text", LEFT_ALONE.values(), ids=LEFT_ALONE)
+def test_other_files_are_known(text: str) -> None:
+    """What an editor hands over besides is none of ours, unless its name says otherwise."""
+    assert not Document("file:///f.yaml", "/f.yaml", text, 1, "utf-16").is_definitions()
+    named = Document("file:///etc/meters.yaml", "/etc/meters.yaml", text, 1, "utf-16")
+    assert named.is_definitions() == bool(text.strip())
 
 
 # --- settings and recorded notifications ------------------------------------------------------------------------------

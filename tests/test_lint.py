@@ -23,7 +23,7 @@ from eventdefs import Finding
 from eventdefs.cli import COULD_NOT, FINDINGS, FINE, main
 from eventdefs.definitions.findings import CODES
 from eventdefs.definitions.lint import lint_texts
-from eventdefs.definitions.lint.globs import covers, overlap
+from eventdefs.definitions.lint.globs import MAX_WORK, Work, covers, overlap
 from eventdefs.definitions.loader import shipped_definitions
 from tests.conformance.data import ABSENT, FOLDER
 from tests.golden import FILE, Case, read_cases, write_cases
@@ -120,6 +120,21 @@ def test_hostile_globs_are_given_up() -> None:
     hard = "*" + "?*a" * 60
     assert covers((hard.replace("a", "b"),), hard) is False
     assert overlap(hard, hard[::-1]) is True
+
+
+def test_work_that_is_used_up() -> None:
+    """All questions about some files share what work there is; when it is used up, nothing is said."""
+    work = Work()
+    assert covers(["a*"], "ab*", work)
+    assert 0 < work.left < MAX_WORK
+    work.left = 0
+    assert not covers(["a*"], "ab*", work)
+    assert overlap("a", "b", work)
+
+
+def test_a_definition_of_thousands_of_patterns() -> None:
+    """Nobody wrote them by hand; they are looked at up to a number, and nothing is said of what is never covered."""
+    assert found(f"- {{event_type: {[f'*.{number}.x' for number in range(3000)]}, traits: {{}}}}") == ()
 
 
 def test_many_definitions_are_looked_at_in_time_that_is_theirs() -> None:

@@ -152,6 +152,18 @@ def test_what_is_no_notification_says_where(text: str, place: tuple[int, int]) -
     assert answer["findings"]
 
 
+def test_the_corpus_shows_what_finds_nothing(client: Client) -> None:
+    """What recorded notifications show of the definitions is asked apart, and has places as well."""
+    files = msgspec.to_builtins(asked(DEFINITIONS.replace("payload.zone", "payload.availability_zon"))).pop("files")
+    found = client.post("/api/compare", {"files": files})["findings"]
+    assert [(one["file"], one["line"], one["code"]) for one in found if one["severity"] == "warning"] == [
+        ("volumes.yaml", 3, "W501"),
+        ("volumes.yaml", 6, "W501"),
+        ("meters.yaml", 2, "W503"),
+    ]
+    assert all(one["line"] for one in found)
+
+
 def test_a_finding_of_a_file_that_is_no_yaml() -> None:
     """Of a file with a syntax error what is left is read."""
     answer = answer_to(DEFINITIONS + "- event_type: [a\n  traits: {}\n")

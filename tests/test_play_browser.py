@@ -66,7 +66,8 @@ class Page:
 
     def settled(self) -> None:
         """Wait until what stands there is evaluated, shown and drawn."""
-        wait_for(self.browser, lambda: self.run("return document.body.dataset.evaluated === 'yes'"), "an evaluation")
+        script = "return document.body.dataset.evaluated === 'yes' && document.body.dataset.compared === 'yes'"
+        wait_for(self.browser, lambda: self.run(script), "an evaluation")
         self.browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 
     def one(self, selector: str) -> Any:
@@ -123,7 +124,9 @@ class Page:
 
     def focused(self) -> str:
         script = """const here = document.activeElement;
-            return here === document.body ? "body" : here.id || here.dataset.key || here.dataset.column || here.getAttribute("aria-label") || here.innerText"""
+            if (here === document.body) { return "body"; }
+            const { key, column } = here.dataset;
+            return here.id || key || column || here.getAttribute("aria-label") || here.innerText"""
         return str(self.run(script))
 
 
@@ -314,7 +317,7 @@ def test_saved_and_opened_again(page: Page, downloads: Path) -> None:
     file.unlink()
 
 
-def test_what_is_not_saved_is_not_lost_in_silence(page: Page) -> None:
+def test_what_is_not_saved_is_not_lost_in_silence(page: Page, tmp_path: Path) -> None:
     """Opening asks first; what is no saved playground is refused with the reason."""
     page.caret_after(page.definitions, "traits:")
     page.type(" ")
@@ -324,8 +327,42 @@ def test_what_is_not_saved_is_not_lost_in_silence(page: Page) -> None:
     assert "not saved" in alert.text
     alert.dismiss()
     assert "volume.*" in page.value(page.definitions)
-    page.one("#chooser").send_keys(str(TOP / "samples" / "cinder" / "volume.create.end.json"))
+    other = tmp_path / "other.json"
+    other.write_text('{"kind": "playground", "version": 2}')
+    page.one("#chooser").send_keys(str(other))
     wait_for(page.browser, lambda: "is no saved playground" in page.text("#state"), "the refusal")
+    other.write_text("{")
+    page.one("#chooser").send_keys(str(other))
+    wait_for(page.browser, lambda: "other.json is no JSON" in page.text("#state"), "the refusal")
+
+
+def test_definitions_and_notifications_are_opened_too(page: Page, tmp_path: Path) -> None:
+    """A YAML file stands beside the others, or in place of the one with its name; a notification replaces the other."""
+    page.one("#chooser").send_keys(str(TOP / "samples" / "cinder" / "volume.create.end.json"))
+    wait_for(page.browser, lambda: "volume.create.end" in page.text("#results .event-type"), "the notification")
+    (tmp_path / "last.yaml").write_bytes(b"- event_type: volume.create.end\r\n  traits: {}\r\n")
+    page.one("#chooser").send_keys(str(tmp_path / "last.yaml"))
+    wait_for(page.browser, lambda: "at last.yaml:1" in page.text("#results .facts"), "the definitions")
+    assert tabs(page) == ["volumes.yaml", "meters.yaml", "last.yaml"]
+    (tmp_path / "last.yaml").write_text("- event_type: nothing\n  traits: {}\n")
+    page.one("#chooser").send_keys(str(tmp_path / "last.yaml"))
+    wait_for(page.browser, lambda: "at volumes.yaml:1" in page.text("#results .facts"), "what is left")
+    assert tabs(page) == ["volumes.yaml", "meters.yaml", "last.yaml"]
+
+
+def test_the_definition_that_applies_comes_into_view(page: Page) -> None:
+    """Whoever chooses a notification sees its definition, whatever file and line it is on."""
+    filler = "".join(f"# {number}\n" for number in range(300))
+    page.run(
+        "arguments[0].value += arguments[1] + '- event_type: volume.retype\\n  traits: {}\\n'", page.definitions, filler
+    )
+    page.run("arguments[0].dispatchEvent(new Event('input'))", page.definitions)
+    page.settled()
+    page.one("#tabs button:nth-child(2)").click()
+    choose(page, "volume.retype")
+    wait_for(page.browser, lambda: page.text("#tabs [aria-selected=true]") == "volumes.yaml", "the file")
+    page.settled()
+    assert "- event_type: volume.retype" in page.text("#definitions .editor:not([hidden]) .editor-view")
 
 
 def _alert(browser: Any) -> Any:
@@ -433,7 +470,7 @@ return {
 
 
 def test_what_is_drawn_lies_under_what_is_typed(page: Page) -> None:
-    """Colours, underlines and numbers stand where the textarea's own text does, wide characters and scrolling included."""
+    """Colours, underlines and numbers stand where the text does, also of wide characters and when scrolled."""
     long = 'wide: "日本語 😀 a\\tb" # ' + "x" * 300
     text = "\n".join([*(f"line{number}: {{a: [1, 'two', \"three\"]}}" for number in range(1, 400)), long, "last: 1"])
     page.run(
@@ -455,7 +492,8 @@ def test_a_large_notification_is_typed_into_without_delay(page: Page) -> None:
     """Of a megabyte only what is seen is drawn."""
     items = ",\n".join(f'    "key{number}": "{"x" * 60}"' for number in range(14_000))
     text = (
-        '{"message_id": "m", "event_type": "volume.x", "timestamp": "2026-08-01",\n  "payload": {\n    "volume_id": "v",\n'
+        '{"message_id": "m", "event_type": "volume.x", "timestamp": "2026-08-01",\n'
+        '  "payload": {\n    "volume_id": "v",\n'
         f"{items}\n  }}\n}}"
     )
     page.run(
@@ -569,7 +607,9 @@ for (const element of document.querySelectorAll("body *")) {
   const [one, other] = [luminance(parts(style.color)), luminance(ground(element))];
   const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
   seen += 1;
-  if (ratio < 4.5) { low.push(`${element.tagName}.${element.className} ${element.textContent.slice(0, 20)}: ${ratio.toFixed(2)}`); }
+  if (ratio < 4.5) {
+    low.push(`${element.tagName}.${element.className} ${element.textContent.slice(0, 20)}: ${ratio.toFixed(2)}`);
+  }
 }
 return [seen, [...new Set(low)]];"""
 
@@ -666,7 +706,8 @@ def test_an_answer_that_never_comes_holds_up_no_later_one(page: Page) -> None:
         """const real = window.fetch; window.held = 0;
         window.fetch = (path, options) => path !== "api/evaluate" || window.held ? real(path, options)
             : new Promise((resolve, reject) => { window.held = 1;
-                options.signal.addEventListener("abort", () => { window.held = 2; reject(options.signal.reason); }); });"""
+                options.signal.addEventListener("abort", () => {
+                    window.held = 2; reject(options.signal.reason); }); });"""
     )
     page.caret_after(page.definitions, "type: int")
     page.type("e")

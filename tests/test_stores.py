@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventdefs import PublisherURLError, open_publisher
+from eventdefs import EventdefsError, PublisherURLError, open_publisher
 from eventdefs.cli import COULD_NOT, FINE, main
 from eventdefs.definitions.patterns import PatternIndex, parse_pattern
 from eventdefs.publishers import Batch
@@ -187,6 +187,7 @@ REFUSED = {
     "no database": ("sqlite:///{folder}/text.db", "cannot be read: file is not a database"),
     "a later schema": ("sqlite:///{folder}/later.db", f"has schema {SCHEMA_VERSION + 1}"),
     "no name": ("sqlite://", "names no file"),
+    "an option that there is not": ("sqlite:///{folder}/later.db?timout=1", r"unknown option 'timout' \(did you mean"),
     "no store at all": ("stdout://", "cannot be asked, sqlite:// can"),
 }
 
@@ -281,8 +282,52 @@ def test_what_cannot_be_asked_for(
 
 def test_interval_that_is_none(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A time that is none is refused before anything is written."""
-    assert main(["events", url, "-f", "--interval", "0"]) == COULD_NOT
-    assert capsys.readouterr() == ("", "eventdefs: --interval is a time above 0\n")
+    for wrong in ("0", "-1", "nan", "inf", "1e9"):
+        assert main(["events", url, "-f", f"--interval={wrong}"]) == COULD_NOT
+        assert capsys.readouterr() == ("", "eventdefs: --interval is a time above 0, and at most 86400 s\n")
+
+
+def test_no_time_at_all(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An end before the beginning is a mistake, and no question to which nothing is the answer."""
+    for command in ("events", "samples"):
+        assert main([command, url, "--from", "2026-08-02", "--to", "2026-08-01"]) == COULD_NOT
+        assert "there is no time from --from to --to" in capsys.readouterr().err
+
+
+def test_conditions_on_times(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A time may be before now; a trait that is no time is then compared with the text."""
+    far = f"-{365 * 100}d"
+    for condition, found in ((f"created>{far}", ["m-0", "m-4"]), (f"created<{far}", []), ("name=-2h", [])):
+        assert main(["events", url, "--format", "json", "--where", condition]) == FINE
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [row["message_id"] for row in rows] == found
+
+
+def test_rows_of_others(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A row that eventdefs did not write is said with its number, after those before it were shown."""
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE events SET traits = '{bad' WHERE sequence = 2")
+        connection.execute("UPDATE samples SET timestamp = 'yesterday' WHERE sequence = 1")
+    connection.close()
+    for command, said in (("events", "row 2 of events"), ("samples", "row 1 of samples")):
+        assert main([command, url]) == COULD_NOT
+        told = capsys.readouterr()
+        assert f"{said} is none that eventdefs wrote" in told.err
+        assert len(told.out.splitlines()) == (command == "events")
+
+
+def test_another_file_in_its_place(url: str) -> None:
+    """Whoever follows is told, and does not wait for what can never come."""
+    name = url.removeprefix("sqlite:///")
+    store = open_store(url)
+    assert store.last("events") == len(EVENTS)
+    os.rename(name, f"{name}.old")
+    with pytest.raises(EventdefsError, match="is gone"):
+        store.last("events")
+    open_publisher(url).close()
+    with pytest.raises(EventdefsError, match="is another file now"):
+        store.last("events")
+    store.close()
 
 
 @pytest.fixture

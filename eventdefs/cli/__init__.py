@@ -52,10 +52,9 @@ _COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that *arguments* name; return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser(words)
-    options = parser.parse_args(words)
     logging.basicConfig(format="eventdefs: %(message)s", level=logging.WARNING)
     try:
+        options = _parser(words).parse_args(words)
         status: int = options.run(options)
     except eventdefs.DefinitionErrors as error:
         sys.stderr.write(f"{error}\n")
@@ -68,9 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("eventdefs: interrupted\n")
         return 130
-    except (
-        Exception
-    ) as error:  # The last resort: a mistake of ours, which is said in a line, and shown whole on demand.
+    except Exception as error:  # The last resort: a mistake of ours is said in a line, and shown whole on demand.
         if os.environ.get(TRACEBACK):
             raise
         sys.stderr.write(f"eventdefs: a mistake in eventdefs: {type(error).__name__}: {error}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -13,10 +14,11 @@ from eventdefs.cli.colours import colours_for
 from eventdefs.cli.tables import many, one_line, write_table
 from eventdefs.consumers.files import find_files, read_messages
 from eventdefs.decode import decode_notifications
-from eventdefs.definitions import Definitions, load_definitions
-from eventdefs.definitions.compare import KINDS, ConversionComparison, Found
+from eventdefs.definitions import Definitions, load_definitions, shipped_definitions
+from eventdefs.definitions.compare import EXAMPLES, KINDS, ConversionComparison, Found
+from eventdefs.definitions.rewritten import Rewritten, rewritten
 from eventdefs.encode import write_json
-from eventdefs.errors import DecodeError
+from eventdefs.errors import DecodeError, InputError
 from eventdefs.types import Period
 
 SHIPPED = "shipped"
@@ -29,6 +31,7 @@ examples:
   eventdefs diff shipped my_definitions/ --corpus day.jsonl.gz --only sample hours
   eventdefs diff old.yaml,old_meters.yaml new.yaml,new_meters.yaml --corpus day.jsonl --format json
   git show HEAD:volumes.yaml > old.yaml; eventdefs diff old.yaml volumes.yaml --corpus day.jsonl
+  eventdefs diff old.yaml new.yaml                 without notifications: which definitions are written otherwise
 
 OLD and NEW are files or directories of definitions, several with commas between them, or the word shipped.
 
@@ -48,19 +51,40 @@ def add_parser(commands: Any, summary: str) -> None:
     parser.add_argument("old", metavar="OLD", help="the definitions that are used today")
     parser.add_argument("new", metavar="NEW", help="the definitions that would be used")
     parser.add_argument(
-        "--corpus", nargs="+", action="extend", required=True, metavar="PATH", help="recorded notifications"
+        "--corpus", nargs="+", action="extend", metavar="PATH", help="recorded notifications, to convert with both"
     )
     parser.add_argument(
         "--only", nargs="+", action="extend", choices=PARTS, metavar="KIND", help=f"only these: {', '.join(PARTS)}"
     )
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="how many changes of a kind are shown (20)")
+    parser.add_argument(
+        "--limit", type=_number, default=20, metavar="N", help="how many changes of a kind are shown (20)"
+    )
+    parser.add_argument(
+        "--examples",
+        type=_number,
+        default=1,
+        metavar="N",
+        help=f"how many examples of a change, at most {EXAMPLES} (1)",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how it is written (text)")
     parser.set_defaults(run=run)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare, and write what is different; return the exit status."""
     old, new = _load(arguments.old), _load(arguments.new)
+    if not arguments.corpus:
+        if arguments.only:
+            raise InputError("--only is about what comes out of notifications: name some with --corpus")
+        changed_texts = rewritten(old, new)
+        (_write_rewritten_json if arguments.format == "json" else _write_rewritten)(changed_texts)
+        return cli.FINDINGS if changed_texts else cli.FINE
     only = set(arguments.only or PARTS)
     comparison = ConversionComparison(old, new)
     hours = Hours(old, new) if "hours" in only else None
@@ -81,12 +105,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         sys.stdout.write(write_json(as_document(comparison, found, changed)).decode() + "\n")
     else:
-        _write(comparison, found, changed, arguments.limit)
+        _write(comparison, found, changed, arguments.limit, arguments.examples)
     return cli.FINDINGS if found or changed else cli.FINE
 
 
 def _load(text: str) -> Definitions:
-    return load_definitions() if text == SHIPPED else load_definitions(*text.split(","))
+    """Load the definitions that *text* names: `shipped`, or paths with commas between them."""
+    if text == SHIPPED:
+        return load_definitions()
+    paths = [text] if os.path.exists(text) else [path for path in text.split(",") if path]
+    if not paths:
+        raise InputError(f"{text!r} names no definitions")
+    named: list[str | os.PathLike[str]] = []
+    for path in paths:
+        named += shipped_definitions() if path == SHIPPED else [path]
+    return load_definitions(*named)
 
 
 class Hours:
@@ -152,7 +185,11 @@ def as_document(
 
 
 def _write(
-    comparison: ConversionComparison, found: Sequence[Found], hours: Sequence[Sequence[str]], limit: int
+    comparison: ConversionComparison,
+    found: Sequence[Found],
+    hours: Sequence[Sequence[str]],
+    limit: int,
+    examples: int,
 ) -> None:
     out, colours = sys.stdout, colours_for(sys.stdout)
     for kind in KINDS:
@@ -161,13 +198,28 @@ def _write(
             continue
         out.write(colours.paint(f"{kind}s", "bold") + "\n")
         for one in rows[:limit]:
-            change, example = one.change, one.examples[0]
+            change = one.change
             said = " ".join(word for word in (change.event_type, change.name, change.what) if word)
             out.write(one_line(f"  {said}: {many(one.notifications, 'notification')}") + "\n")
-            out.write(one_line(f"      {example.old or '-'} -> {example.new or '-'}  in {example.place}") + "\n")
+            for example in one.examples[:examples]:
+                where = f"{example.place}, {example.message_id}"
+                out.write(one_line(f"      {example.old or '-'} -> {example.new or '-'}  in {where}") + "\n")
         if len(rows) > limit:
             out.write(f"  and {len(rows) - limit:,} more changes; --limit shows more, --format json all\n")
     if hours:
         out.write(colours.paint("hours", "bold") + "\n")
         write_table(HOUR_HEADS, hours, frozenset(("old", "new", "change", "hours")))
     out.write(f"{comparison.changed:,} of {many(comparison.notifications, 'notification')} come out otherwise\n")
+
+
+def _write_rewritten(changed: Sequence[Rewritten]) -> None:
+    for one in changed:
+        details = f": {', '.join(one.details)}" if one.details else ""
+        sys.stdout.write(one_line(f"{one.place}: {one.what} {one.name} {one.change}{details}") + "\n")
+    told = "; --corpus says what that does to notifications" if changed else ""
+    sys.stdout.write(f"{many(len(changed), 'definition')} written otherwise{told}\n")
+
+
+def _write_rewritten_json(changed: Sequence[Rewritten]) -> None:
+    rows = [{**one._asdict(), "place": str(one.place)} for one in changed]
+    sys.stdout.write(write_json({"definitions": rows}).decode() + "\n")

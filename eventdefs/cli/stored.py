@@ -20,6 +20,8 @@ from eventdefs.stores.conditions import Condition, parse_condition
 from eventdefs.types import Event
 
 INTERVAL = 0.5
+LONGEST = 86_400
+"""Seconds that `--follow` may wait."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +44,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _condition(text: str) -> Condition:
     try:
-        return parse_condition(text)
+        condition = parse_condition(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    try:
+        return condition._replace(time=moment(condition.text))
+    except argparse.ArgumentTypeError:  # which it need not be, where no time is compared with it
+        return condition
 
 
 def _count(text: str) -> int:
@@ -68,8 +74,10 @@ def show(
     line: Callable[[Any], str],
 ) -> int:
     """Write what *query* asks for, and with `--follow` what is published later; return the exit status."""
-    if arguments.interval <= 0:
-        raise EventdefsError("--interval is a time above 0")
+    if not 0 < arguments.interval <= LONGEST:
+        raise EventdefsError(f"--interval is a time above 0, and at most {LONGEST} s")
+    if query.begin is not None and query.end is not None and query.begin >= query.end:
+        raise EventdefsError("there is no time from --from to --to: one must be before the other")
     store = open_store(arguments.url)
     write = _writer(arguments.format, heads, row, line)
     try:

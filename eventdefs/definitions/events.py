@@ -106,6 +106,10 @@ class EventParser:
         mapping = shapes.as_mapping(node, "an event definition", self._findings)
         if mapping is None:
             return None
+        if mapping.get("traits") is None and (mapping.get("volume") or mapping.get("unit")) is not None:
+            hint = "sample definitions stand in a file of their own, as a list under `metric:`"
+            self._findings.add("E101", "a sample definition among event definitions", mapping.place, hint)
+            return None
         what = "an event definition"
         shapes.known_keys(mapping, what, EVENT_KEYS, self._findings, _belongs)
         event_type = shapes.required(
@@ -133,7 +137,10 @@ class EventParser:
             return {}
         mapping = shapes.as_mapping(node, "traits", self._findings)
         traits = {}
+        beside = set() if mapping is None else self._beside(mapping)
         for name, key, value in () if mapping is None else shapes.named_entries(mapping, "a trait", self._findings):
+            if name in beside:
+                continue
             # Anchors make one node stand under many definitions: it is read, and complained of, once.
             known = (id(value), name)
             if known not in self._traits:
@@ -142,6 +149,17 @@ class EventParser:
             if trait is not None:
                 traits[name] = trait
         return traits
+
+    def _beside(self, traits: Mapping) -> set[str]:
+        """Say which traits are empty because what they say stands beside them; return these and the keys beside."""
+        written = traits.entries()
+        stray = [name for name in ("fields", "type", "plugin") if name in written]
+        empty = [key for key, value in written.values() if isinstance(value, Scalar) and value.value is None]
+        empty = [key for key in empty if isinstance(key.value, str)] if "fields" in stray else []
+        for key in empty:
+            hint = f"{' and '.join(stray)} {'stand' if len(stray) > 1 else 'stands'} beside it: indent below it"
+            self._findings.add("E101", f"the trait {key.text} is nothing", key.place, hint)
+        return {*(key.text for key in empty), *stray} if empty else set()
 
     def _parse_trait(self, name: str, key: Scalar, node: Node) -> TraitDefinition | None:
         what = f"the trait {name}"

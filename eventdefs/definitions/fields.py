@@ -141,7 +141,8 @@ class FieldsParser:
         """
         if not isinstance(node, Mapping):
             return self._parse_paths(node, what, None, literal)
-        shapes.known_keys(node, what, known, self._findings)
+        stray = dict.fromkeys(("parameters", "name"), "it stands under `plugin`: indent it")
+        shapes.known_keys(node, what, known, self._findings, shapes.belonging(node, stray))
         fields = shapes.required(node, "fields", what, self._findings, keys.example(keys.FIELDS, "fields"))
         plugin_node = node.get("plugin")
         plugin = None if plugin_node is None else self._parse_plugin(plugin_node, what)
@@ -318,8 +319,7 @@ def _belongs_to(mapping: Mapping) -> Callable[[Node], str]:
     name = mapping.get("name")
     plugin = find_plugin(name.value) if isinstance(name, Scalar) and isinstance(name.value, str) else None
     known = () if plugin is None else parameter_names(plugin)
-    parameters = {id(value): key.text for key, value in mapping.entries().values() if key.text in known}
-    return lambda node: "it stands under `parameters`, indented" if id(node) in parameters else ""
+    return shapes.belonging(mapping, dict.fromkeys(known, "it stands under `parameters`: indent it"))
 
 
 def _plugin_name(node: Node) -> str:

@@ -16,6 +16,7 @@ from eventdefs.definitions.fields import FieldsParser
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.options import Options
 from eventdefs.definitions.registry import Definitions
+from eventdefs.definitions.rereading import Rereader
 from eventdefs.definitions.samples import SampleDefinition, SampleParser
 from eventdefs.definitions.shapes import describe, known_keys
 from eventdefs.definitions.source import MAX_BYTES, Mapping, Node, Scalar, Sequence, parse_yaml
@@ -128,11 +129,19 @@ class Reading(NamedTuple):
         return Definitions(self.events, self.samples, options, warnings, fingerprint.hexdigest())
 
 
-def read_texts(texts: AnySequence[tuple[str, str]], findings: Findings, *, go_on: bool = False) -> Reading:
+def read_texts(
+    texts: AnySequence[tuple[str, str]],
+    findings: Findings,
+    *,
+    go_on: bool = False,
+    rereader: Rereader | None = None,
+) -> Reading:
     """Read (file, text) pairs; what cannot be used is a finding and is left out.
 
-    *go_on*: of a file that is no YAML, read what is left without the definition at fault.
+    *go_on*: of a file that is no YAML, read what is left without the definition at fault. *rereader*: remembers what it
+    read before.
     """
+    parse = parse_yaml if rereader is None else rereader.parse
     fields = FieldsParser(findings)
     event_parser = EventParser(findings, fields)
     sample_parser = SampleParser(findings, fields)
@@ -141,7 +150,7 @@ def read_texts(texts: AnySequence[tuple[str, str]], findings: Findings, *, go_on
     samples: list[SampleDefinition] = []
     named: dict[str, SampleDefinition] = {}
     for file, text in texts:
-        root = parse_yaml(text, file, findings, go_on=go_on)
+        root = parse(text, file, findings, go_on=go_on)
         roots.append(root)
         if isinstance(root, Sequence):
             events += event_parser.parse(root)
@@ -157,6 +166,8 @@ def read_texts(texts: AnySequence[tuple[str, str]], findings: Findings, *, go_on
         elif root is not None:
             found = "empty" if isinstance(root, Scalar) and root.value is None else describe(root)
             hint = "expected a list of event definitions (- event_type: ...) or a mapping with `metric:`"
+            if isinstance(root, Mapping) and root.get("cases") is not None:
+                hint = f"tests are run by eventdefs test, and their files end with {TESTS}"
             findings.add("E100", f"the file is {found}", root.place, hint)
     return Reading(tuple(texts), tuple(roots), tuple(events), tuple(samples), findings)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from eventdefs.definitions import keys, shapes
 from eventdefs.definitions.fields import Fields, FieldsParser
 from eventdefs.definitions.findings import Findings
-from eventdefs.definitions.periods import UNITS, PeriodDefinition, PeriodParser
+from eventdefs.definitions.periods import PERIOD_KEYS, UNITS, PeriodDefinition, PeriodParser
 from eventdefs.definitions.source import Mapping, Node, Scalar, Sequence
 from eventdefs.errors import Fix
 from eventdefs.hints import did_you_mean, nearest
@@ -98,10 +98,15 @@ class SampleParser:
         mapping = shapes.as_mapping(node, what, self._findings)
         if mapping is None:
             return None
+        if mapping.get("traits") is not None and mapping.get("volume") is None:
+            hint = "event definitions stand in a file of their own, as a list without `metric:`"
+            self._findings.add("E101", "an event definition among sample definitions", mapping.place, hint)
+            return None
         name_node = mapping.get("name")
         if isinstance(name_node, Scalar) and name_node.text:
             what = f"the sample definition {name_node.text}"
-        shapes.known_keys(mapping, what, SAMPLE_KEYS, self._findings)
+        stray = dict.fromkeys(PERIOD_KEYS, "it stands under `period`: indent it")
+        shapes.known_keys(mapping, what, SAMPLE_KEYS, self._findings, shapes.belonging(mapping, stray))
         if not self._findings.spend(sum(shapes.size(value) for _, value in mapping.entries().values()), mapping.place):
             return None
         lookup = self._lookup(mapping)

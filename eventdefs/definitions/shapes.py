@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from collections.abc import Mapping as AnyMapping
 from typing import Any
 
 from eventdefs.definitions.findings import Findings
@@ -126,6 +127,12 @@ def known_keys(
         plain = near and near not in mapping.entries() and key.place.end_column - key.place.column == len(key.text)
         fix = Fix(f"write {near}", key.place, near) if plain else None
         findings.add("W101", f"unknown key {key.text!r} in {what}", key.place, hint, fix=fix)
+
+
+def belonging(mapping: Mapping, hints: AnyMapping[str, str]) -> Callable[[Node], str]:
+    """Return the `belongs` of `known_keys` that says of the keys in *hints* where they belong."""
+    known = {id(value): hints[key.text] for key, value in mapping.entries().values() if key.text in hints}
+    return lambda node: known.get(id(node), "")
 
 
 def named_entries(mapping: Mapping, what: str, findings: Findings) -> Iterator[tuple[str, Scalar, Node]]:

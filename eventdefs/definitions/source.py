@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
@@ -133,10 +133,16 @@ class _Merge:
 MERGE = _Merge()
 
 
-def parse_yaml(text: str, file: str, findings: Findings, *, go_on: bool = False) -> Node | None:
+Once = Callable[[str, str, Findings, set[str]], tuple[Node | None, tuple[int, ...]]]
+
+
+def parse_yaml(
+    text: str, file: str, findings: Findings, *, go_on: bool = False, once: Once | None = None
+) -> Node | None:
     """Read *text* as one YAML document; None where it is none, which *findings* then says.
 
-    *go_on*: after a syntax error, read what is left without the item of the list that has it.
+    *go_on*: after a syntax error, read what is left without the item of the list that has it. *once*: what parses in
+    place of `parse_once`, and gives the same.
     """
     text = text.removeprefix("\ufeff")
     findings.add_file(file, text)
@@ -153,7 +159,7 @@ def parse_yaml(text: str, file: str, findings: Findings, *, go_on: bool = False)
     lost: set[str] = set()
     is_cut = False
     for _ in range(MAX_ERRORS if go_on else 1):
-        root, lines = _parse_once(text, file, findings, lost)
+        root, lines = (once or parse_once)(text, file, findings, lost)
         cut = _without_item(text, lines) if go_on else None
         if cut is None:
             return _without_leftovers(root, findings) if is_cut else root
@@ -172,7 +178,7 @@ def _without_leftovers(root: Node | None, findings: Findings) -> Node | None:
     return None if isinstance(root, Scalar) and root.value is None else root
 
 
-def _parse_once(text: str, file: str, findings: Findings, lost: set[str]) -> tuple[Node | None, tuple[int, ...]]:
+def parse_once(text: str, file: str, findings: Findings, lost: set[str]) -> tuple[Node | None, tuple[int, ...]]:
     """Return the document, or None and the lines of which one is in the item that is at fault.
 
     *lost*: anchors of items that were left out; who refers to them is not complained of.

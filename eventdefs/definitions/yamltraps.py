@@ -10,6 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+MAX_LINE = 2_000
+"""How many characters a line has that is looked at; longer ones are read by machines."""
+
 
 class Trap(NamedTuple):
     """What is wrong on one line.
@@ -52,7 +55,7 @@ def find_trap(lines: Lines, line: int, column: int, said: str) -> Trap | None:
     for look, wanted, looks_back in _LOOKS:
         if re.search(wanted, said):
             for number in (line, before) if looks_back else (line,):
-                if 0 < number <= len(lines):
+                if 0 < number <= len(lines) and len(lines[number - 1]) <= MAX_LINE:
                     for trap in look(lines, number, column, said):
                         return trap
     return None

@@ -12,12 +12,23 @@ from eventdefs.definitions.corpus import Corpus
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.lint import Report, lint_texts
 from eventdefs.definitions.lint.corpus import lint_corpus
-from eventdefs.definitions.loader import TESTS, read_files
+from eventdefs.definitions.loader import SHIPPED, TESTS, read_files
+from eventdefs.definitions.rereading import Rereader
 from eventdefs.errors import Finding
 from eventdefs.language_server.anchors import Sign, read_signs
 from eventdefs.language_server.lines import Lines
 
-_LOOKS_LIKE = re.compile(r"^(?:[ \t]*-?[ \t]*\{?[ \t]*['\"]?event_type['\"]?|metric)[ \t]*:", re.MULTILINE)
+_LOOKS_LIKE = re.compile(
+    r"""
+    (?:[ \t]*(?:\#.*)?\n|---[ \t]*\n)*  # comments
+    (?: metric[ \t]*:
+      | [-\[](?:.*\n)*?(?:.*[{,])?[-\[{ \t]{0,20}['"]?event_type['"]?[ \t]*:  # in a list
+    )""",
+    re.VERBOSE,
+)
+
+FEW = 3
+"""Lines that may be the beginning of any file."""
 
 
 class Document:
@@ -51,7 +62,13 @@ class Document:
 
     def is_definitions(self) -> bool:
         """Tell whether this looks like a file of definitions: an editor opens other YAML files too."""
-        return not self.file.endswith(TESTS) and _LOOKS_LIKE.search(self.text) is not None
+        if self.file.endswith(TESTS) or not self.text.strip():
+            return False
+        return self.file.endswith(SHIPPED) or _LOOKS_LIKE.match(self.text) is not None
+
+    def may_become_definitions(self) -> bool:
+        """Tell whether this is a file of definitions, or so short that nobody can know yet."""
+        return self.is_definitions() or (not self.file.endswith(TESTS) and self.text.count("\n") < FEW)
 
 
 class Group(NamedTuple):
@@ -84,9 +101,9 @@ def _resolved(texts: Sequence[tuple[str, str]]) -> dict[str, Path]:
     return {file: Path(file).resolve() for file, _ in texts}
 
 
-def lint_group(group: Group) -> Report:
-    """Look at the texts of *group*."""
-    return lint_texts(group.texts, findings=group.findings)
+def lint_group(group: Group, rereader: Rereader) -> Report:
+    """Look at the texts of *group*; *rereader* knows what they were before the last edit."""
+    return lint_texts(group.texts, findings=group.findings, rereader=rereader)
 
 
 def lint_with_corpus(report: Report, corpus: Corpus) -> list[Finding]:

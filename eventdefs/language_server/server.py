@@ -21,6 +21,7 @@ from pygls.uris import from_fs_path, to_fs_path
 
 import eventdefs
 from eventdefs.definitions.lint import Report
+from eventdefs.definitions.rereading import Rereader
 from eventdefs.errors import Finding
 from eventdefs.language_server.anchors import Sign, anchor_of, references_of, sign_at
 from eventdefs.language_server.completion import complete
@@ -93,6 +94,8 @@ class Session:
         self._waiting: dict[str, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._working = False
+        self._rereader = Rereader()
+        self._looking = asyncio.Lock()  # of the one rereader
 
     # --- settings and recorded notifications --------------------------------------------------------------------------
 
@@ -193,7 +196,8 @@ class Session:
             self._publish(document, (), None)
             return
         group = await self._group(document)
-        report = await asyncio.to_thread(lint_group, group)
+        async with self._looking:
+            report = await asyncio.to_thread(lint_group, group, self._rereader)
         for file, one in group.documents.items():
             if self._is_current(one):
                 self._publish(one, tuple(finding for finding in report.findings if finding.place.file == file), None)
@@ -360,7 +364,7 @@ class Session:
     def _found(self, params: _Position) -> tuple[Document, int, int] | None:
         """Return the document and the line and column that are asked about; None where there is nothing to say."""
         document = self._documents.get(params.text_document.uri)
-        if document is None or not (document.is_definitions() or not document.text.strip()):
+        if document is None or not document.may_become_definitions():
             return None
         line = params.position.line
         if line >= len(document.lines.rows):

@@ -1,12 +1,14 @@
 """What the page is told of its texts: findings, what the notification gives, and why.
 
-Nothing here reads a file or keeps anything: texts come in, a document goes out.
+Nothing here reads a file: texts come in, a document goes out. What was read of the last definitions is kept, since of
+two questions that follow each other only the notification may be another.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -37,13 +39,22 @@ class Evaluate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notification: str
 
 
-def evaluate(asked: Evaluate, corpus: Corpus | None = None) -> dict[str, Any]:
+class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Definitions as they stand on the page."""
+
+    files: tuple[File, ...]
+
+
+@lru_cache(maxsize=4)
+def _read(files: tuple[File, ...]) -> Report:
+    return lint_texts([(file.name, file.text) for file in files])
+
+
+def evaluate(asked: Evaluate) -> dict[str, Any]:
     """Return what is to say about the texts: findings, and what came of the notification or why it is none."""
-    report = lint_texts([(file.name, file.text) for file in asked.files])
-    found = _findings(report, corpus)
+    report = _read(asked.files)
     answer: dict[str, Any] = {
-        "findings": [as_document(one) for one in found[:MAX_FINDINGS]],
-        "more_findings": max(0, len(found) - MAX_FINDINGS),
+        **_findings(report.findings),
         "decode_error": None,
         "explanation": None,
         "event": None,
@@ -71,12 +82,18 @@ def evaluate(asked: Evaluate, corpus: Corpus | None = None) -> dict[str, Any]:
     }
 
 
-def _findings(report: Report, corpus: Corpus | None) -> Sequence[Finding]:
-    if corpus is None or not corpus.count:
-        return report.findings
+def compare(asked: Files, corpus: Corpus) -> dict[str, Any]:
+    """Return what the notifications of *corpus* show about the definitions, which takes longer than all else."""
     # Notes on the corpus as a whole (which event types have no definition) are of no line that one could edit.
-    recorded = (one for one in lint_corpus(report, corpus) if one.place.line or one.severity != "note")
-    return [*report.findings, *recorded]
+    found = lint_corpus(_read(asked.files), corpus) if corpus.count else []
+    return _findings([one for one in found if one.place.line or one.severity != "note"])
+
+
+def _findings(found: Sequence[Finding]) -> dict[str, Any]:
+    return {
+        "findings": [as_document(one) for one in found[:MAX_FINDINGS]],
+        "more_findings": max(0, len(found) - MAX_FINDINGS),
+    }
 
 
 def _spots(explained: Any, notification: Notification, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,7 +153,7 @@ def write_case(asked: Evaluate) -> str:
     Raises:
         DecodeError: the notification is none.
     """
-    report = lint_texts([(file.name, file.text) for file in asked.files])
+    report = _read(asked.files)
     notification = decode_notification(asked.notification)
     case = case_text(notification.event_type, dict(notification.body), report.definitions.convert(notification))
     names = ", ".join(msgspec.json.encode(file.name).decode() for file in asked.files)

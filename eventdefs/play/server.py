@@ -21,7 +21,7 @@ from eventdefs.decode import read_json
 from eventdefs.definitions.corpus import Corpus
 from eventdefs.encode import write_json
 from eventdefs.errors import DecodeError, EventdefsError
-from eventdefs.play.evaluating import Evaluate, evaluate, open_text, write_case
+from eventdefs.play.evaluating import Evaluate, Files, compare, evaluate, open_text, write_case
 from eventdefs.play.sessions import PAGE, Session, body_text
 
 ADDRESS = "127.0.0.1"
@@ -262,7 +262,11 @@ def _convert(body: Any, kind: type[Asked]) -> Asked:
 
 
 def _evaluate(server: PlayServer, body: Any) -> dict[str, Any]:
-    return evaluate(_convert(body, Evaluate), server.corpus)
+    return evaluate(_convert(body, Evaluate))
+
+
+def _compare(server: PlayServer, body: Any) -> dict[str, Any]:
+    return compare(_convert(body, Files), server.corpus)
 
 
 def _open(server: PlayServer, body: Any) -> dict[str, Any]:
@@ -286,6 +290,7 @@ _READ: Mapping[str, Callable[[PlayServer, str], dict[str, Any]]] = {
 }
 _ASK: Mapping[str, Callable[[PlayServer, Any], dict[str, Any]]] = {
     "/api/evaluate": _evaluate,
+    "/api/compare": _compare,
     "/api/open": _open,
     "/api/case": _case,
 }

@@ -30,11 +30,13 @@ class Condition(NamedTuple):
         name: of the trait.
         operator: one of `OPERATORS`; ``~`` compares with a glob.
         text: what it is compared with, read as the type of the value that is there.
+        time: the time that the text is, where it is one only as of now, as ``-2h``; None to read it when needed.
     """
 
     name: str
     operator: str
     text: str
+    time: datetime | None = None
 
     def holds(self, value: Any) -> bool:
         """Tell whether it holds of *value*; of a value of another type, or of none, nothing does."""
@@ -43,7 +45,7 @@ class Condition(NamedTuple):
         if self.operator == "~":
             return fnmatch.fnmatchcase(str(value), self.text)
         try:
-            wanted = _as_type_of(value, self.text)
+            wanted = self.time if isinstance(value, datetime) and self.time else _as_type_of(value, self.text)
         except (ValueError, OverflowError):
             return False
         return bool(_COMPARE[self.operator](value, wanted))

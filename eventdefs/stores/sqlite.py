@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from eventdefs.definitions.patterns import Pattern, PatternIndex
-from eventdefs.errors import PublisherURLError, RetryableDeliveryError
-from eventdefs.publishers.sqlite import SCHEMA_VERSION
-from eventdefs.publishers.urls import PublisherURL
+from eventdefs.errors import EventdefsError, PublisherURLError, RetryableDeliveryError
+from eventdefs.publishers.sqlite import SCHEMA_VERSION, SQLiteOptions
+from eventdefs.publishers.urls import PublisherURL, read_options
 from eventdefs.stores import EventQuery, SampleQuery
 from eventdefs.times import parse_time
 from eventdefs.types import Event, Sample
 
-TIMEOUT = 60.0
-"""Seconds to wait for a writer that has the file locked, which a reader seldom has to."""
 ROWS = 500
 """How many rows are fetched at once."""
 
@@ -31,7 +30,7 @@ _SAMPLES = (
     "SELECT sequence, name, type, unit, volume, resource_id, project_id, user_id, timestamp, metadata, id FROM samples"
 )
 
-
+T = TypeVar("T")
 _TABLES = {"events": "events", "samples": "samples"}
 
 
@@ -39,6 +38,7 @@ class SQLiteStore:
     """The events and samples of one file."""
 
     def __init__(self, url: PublisherURL) -> None:
+        timeout = read_options(url, SQLiteOptions).timeout
         path = unquote(url.target)
         if not path.startswith("/") or len(path) == 1:
             raise PublisherURLError(f"{url.text} names no file, as sqlite:///events.db does")
@@ -46,13 +46,24 @@ class SQLiteStore:
         if not Path(self._name).is_file():
             raise PublisherURLError(f"{url.text}: there is no such file")
         try:
+            self._file = _identity(self._name)
             self._connection = sqlite3.connect(
-                f"file:{quote(self._name)}?mode=ro", uri=True, timeout=TIMEOUT, check_same_thread=False
+                f"file:{quote(self._name)}?mode=ro", uri=True, timeout=timeout, check_same_thread=False
             )
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-            tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master")}
+        except (sqlite3.Error, OSError) as error:
+            raise PublisherURLError(f"{url.text} cannot be opened: {error}") from error
+        try:
+            self._check(url)
         except sqlite3.Error as error:
+            self._connection.close()
             raise PublisherURLError(f"{url.text} cannot be read: {error}") from error
+        except PublisherURLError:
+            self._connection.close()
+            raise
+
+    def _check(self, url: PublisherURL) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master")}
         if not {"events", "samples"} <= tables:
             raise PublisherURLError(f"{url.text} is no store of events: eventdefs run --to {url.text} makes one")
         if version > SCHEMA_VERSION:
@@ -63,6 +74,7 @@ class SQLiteStore:
 
         Raises:
             RetryableDeliveryError: the file cannot be read now.
+            EventdefsError: a row is none that eventdefs wrote.
         """
         where = _Where(query.after)
         where.equal("tenant", query.tenant)
@@ -74,7 +86,7 @@ class SQLiteStore:
             (row[0], event)
             for row in found
             if matches(row[2])
-            for event in [_event(row)]
+            for event in [self._read("events", row, _event)]
             if all(condition.holds(event.traits.get(condition.name)) for condition in query.conditions)
         )
         return _last(answer, query.newest)
@@ -84,6 +96,7 @@ class SQLiteStore:
 
         Raises:
             RetryableDeliveryError: the file cannot be read now.
+            EventdefsError: a row is none that eventdefs wrote.
         """
         where = _Where(query.after)
         where.equal("project_id", query.tenant)
@@ -95,7 +108,7 @@ class SQLiteStore:
             (row[0], sample)
             for row in found
             if matches(row[1])
-            for sample in [_sample(row)]
+            for sample in [self._read("samples", row, _sample)]
             if all(condition.holds(_value(sample, condition.name)) for condition in query.conditions)
         )
         return _last(answer, query.newest)
@@ -110,20 +123,40 @@ class SQLiteStore:
         except sqlite3.Error as error:
             raise RetryableDeliveryError(f"{self._name}: {error}") from error
 
+    def _read(self, table: str, row: Sequence[Any], read: Callable[[Sequence[Any]], T]) -> T:
+        try:
+            return read(row)
+        except (msgspec.MsgspecError, ValueError, TypeError, LookupError, AttributeError) as error:
+            told = f"{type(error).__name__}: {error}"
+            raise EventdefsError(
+                f"{self._name}: row {row[0]} of {table} is none that eventdefs wrote: {told}"
+            ) from error
+
     def last(self, kind: str) -> int:
         """Return the last sequence of *kind*.
 
         Raises:
             RetryableDeliveryError: the file cannot be read now.
+            EventdefsError: there is another file in its place, which nothing more of this one will come to.
         """
         try:
+            if _identity(self._name) != self._file:
+                raise EventdefsError(f"{self._name} is another file now: ask again")
             (last,) = self._connection.execute(f"SELECT coalesce(max(sequence), 0) FROM {_TABLES[kind]}").fetchone()
+        except OSError as error:
+            raise EventdefsError(f"{self._name} is gone: {error.strerror}") from error
         except sqlite3.Error as error:
             raise RetryableDeliveryError(f"{self._name}: {error}") from error
         return int(last)
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _identity(name: str) -> tuple[int, int]:
+    """Return what a file is, whatever it is called."""
+    found = os.stat(name)
+    return found.st_dev, found.st_ino
 
 
 def _last(answer: Iterator[Any], newest: int | None) -> Iterator[Any]:

@@ -6,7 +6,8 @@ Nothing here reads a file or the environment: texts come in, findings go out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.lint.anchors import lent_traits
@@ -20,31 +21,44 @@ from eventdefs.definitions.lint.traits import check_default
 from eventdefs.definitions.loader import Reading, read_texts
 from eventdefs.definitions.options import Options
 from eventdefs.definitions.registry import Definitions
+from eventdefs.definitions.rereading import Rereader
 from eventdefs.errors import Finding
 
 
-class Report(NamedTuple):
+@dataclass(frozen=True)
+class Report:
     """What is to say about definition files.
 
     Attributes:
         findings: in the order of the files, without those that a comment silences.
         reading: what could be read of the files.
-        definitions: made of `reading`; what has an error is left out.
+        options: what applies to all definitions.
     """
 
     findings: tuple[Finding, ...]
     reading: Reading
-    definitions: Definitions
+    options: Options
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """Made of `reading`; what has an error is left out. Whoever only reads the findings does not wait for it."""
+        return self.reading.definitions(self.options, self.findings)
 
 
 def lint_texts(
-    texts: Sequence[tuple[str, str]], options: Options | None = None, findings: Findings | None = None
+    texts: Sequence[tuple[str, str]],
+    options: Options | None = None,
+    findings: Findings | None = None,
+    rereader: Rereader | None = None,
 ) -> Report:
-    """Look at (file, text) pairs that belong together; *findings* may hold what was said of them already."""
-    reading = read_texts(texts, findings or Findings(), go_on=True)
+    """Look at (file, text) pairs that belong together; *findings* may hold what was said of them already.
+
+    *rereader*: remembers what it read before, for texts that are looked at again and again while they change.
+    """
+    reading = read_texts(texts, findings or Findings(), go_on=True, rereader=rereader)
     _check(reading)
     found = silence(reading.findings.in_order(), reading.texts, reading.roots, reading.findings)
-    return Report(found, reading, reading.definitions(options or Options(), found))
+    return Report(found, reading, options or Options())
 
 
 def _check(reading: Reading) -> None:

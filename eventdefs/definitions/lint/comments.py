@@ -35,12 +35,12 @@ def silence(
     for (file, text), root in zip(texts, roots, strict=True):
         if "eventdefs:" not in text:
             continue
+        on_line: dict[int, list[int]] = {}
+        for number, one in enumerate(found):
+            if one.place.file == file:
+                on_line.setdefault(one.place.line, []).append(number)
         for comment in _comments(file, text, root, findings):
-            hits = [
-                number
-                for number, one in enumerate(found)
-                if one.place.file == file and one.place.line == comment.line and one.code in comment.codes
-            ]
+            hits = [number for number in on_line.get(comment.line, ()) if found[number].code in comment.codes]
             silenced.update(number for number in hits if found[number].severity != "error")
             used = {found[number].code for number in hits}
             for code in comment.codes:

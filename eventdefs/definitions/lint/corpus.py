@@ -32,6 +32,8 @@ MAX_JOINED = 500
 """How many ways of joining names with dots are looked at."""
 FEW = 3
 """How many patterns of one definition that match nothing are said one by one."""
+MAX_NEAR = 300
+"""With how many event types without a definition a pattern that matches nothing is compared."""
 MAX_TRIED = 60
 """How many other paths are tried in place of one that finds nothing."""
 
@@ -53,13 +55,13 @@ def lint_corpus(report: Report, corpus: Corpus) -> list[Finding]:
     return [found for found in silence(findings.in_order(), texts, roots, findings) if found.code in CODES]
 
 
-def _matching_globs(globs: Iterable[str], event_types: Iterable[str]) -> set[str]:
-    """Return those of *globs* that match one of *event_types*."""
+def _globs_of(globs: Iterable[str], event_types: Iterable[str]) -> dict[str, set[str]]:
+    """Return those of *globs* that match each of *event_types*."""
     every = list(globs)
     tree = PatternTree()
     for number, glob in enumerate(every):
         tree.add(glob_steps(glob), number)
-    return {every[number] for name in event_types for number in tree.matching(name)}
+    return {name: {every[number] for number in tree.matching(name)} for name in event_types}
 
 
 def _taking_expressions(expressions: Iterable[str], event_types: Iterable[str]) -> set[str]:
@@ -102,8 +104,9 @@ class _Check:
         self._findings = findings
         self._missing: set[Place] = set()
         self._undefined: dict[str, int] = {}
-        globs = (glob for event in self._definitions.events for glob in event.ref.patterns)
-        self._matching = _matching_globs(dict.fromkeys(globs), corpus.event_types)
+        globs = (glob for event in self._definitions.events for one in event.pattern for glob in one)
+        self._globs = _globs_of(dict.fromkeys(globs), corpus.event_types)
+        self._matching = {glob for globs in self._globs.values() for glob in globs}
         expressions = (text for sample in self._definitions.samples for text in sample.event_types)
         self._taking = _taking_expressions(dict.fromkeys(expressions), corpus.event_types)
         self._lines = {file: text.split("\n") for file, text in report.reading.texts}
@@ -143,7 +146,12 @@ class _Check:
 
     def _check_event(self, event: EventDefinition, names: dict[str, Seen]) -> None:
         if not names:
-            matched = self._corpus.matching(event.pattern)
+            included, excluded = set(event.pattern.included), set(event.pattern.excluded)
+            matched = {
+                name: self._corpus.event_types[name]
+                for name, globs in self._globs.items()
+                if not included.isdisjoint(globs) and excluded.isdisjoint(globs)
+            }
             what = f"the definition of {event.ref}"
             place = event.places[0] if event.places else event.ref.place
             if matched:
@@ -156,10 +164,9 @@ class _Check:
                 self._findings.add("N503", excerpt(f"{what} applies to no recorded notification", 300), place, hint)
             return
         globs = zip(event.ref.patterns, event.places, strict=False)
-        included = [(glob, place) for glob, place in globs if not glob.startswith("!")]
-        if len(included) > 1:
-            unmatched = [(glob, at) for glob, at in included if glob not in self._matching]
-            self._add_unmatched(unmatched, len(included))
+        every = [(glob, place) for glob, place in globs if not glob.startswith("!")]
+        if len(every) > 1:
+            self._add_unmatched([(glob, at) for glob, at in every if glob not in self._matching], len(every))
 
     def _add_unmatched(self, unmatched: list[tuple[str, Place]], count: int) -> None:
         """Say that of the *count* patterns of a definition some match nothing: each, or all where they are many."""
@@ -188,7 +195,7 @@ class _Check:
         """Return which event type without a definition may be meant."""
         for pattern in patterns:
             plain = pattern.replace("\\.", ".").replace("[.]", ".").removesuffix("$").removeprefix("^")
-            near = difflib.get_close_matches(plain[:100], self._undefined, n=1, cutoff=0.8)
+            near = difflib.get_close_matches(plain[:100], islice(self._undefined, MAX_NEAR), n=1, cutoff=0.8)
             if near:
                 return f" (did you mean '{near[0]}'?)"
         return ""
@@ -300,7 +307,7 @@ class _Check:
             samples = self._definitions.find_samples(name)
             for example in seen.examples:
                 conversion = self._definitions.convert(example.notification)
-                failed = {(problem.place, problem.name) for problem in conversion.problems}
+                failed = {(problem.place, problem.name): problem for problem in conversion.problems}
                 event = events.get(id(conversion.definition))
                 for trait in event.traits if event is not None else ():
                     key = (trait.place, trait.name)
@@ -308,8 +315,7 @@ class _Check:
                         read[key] += example.times
                 for sample in samples:
                     read[sample.place, ""] += example.times
-                for problem in conversion.problems:
-                    key = (problem.place, problem.name)
+                for key, problem in failed.items():
                     troubles.setdefault(key, _Troubles()).add(problem, example.place, example.times)
         traits = {(trait.place, trait.name): trait for event in self._definitions.events for trait in event.traits}
         for key, trouble in troubles.items():
@@ -387,6 +393,9 @@ def _fields_of(sample: SampleDefinition) -> Iterator[tuple[str, Fields]]:
             if fields is not None:
                 yield key, fields
         yield from ((f"dimension {name}", fields) for name, fields in period.dimensions.items())
+        for key, conditions in (("while", period.conditions), ("closes", period.closes or ())):
+            for path, _ in conditions:
+                yield key, Fields(NO_CONSTANT, (path,), None, None, period.place, (period.place,))
 
 
 def _seen_as(names: dict[str, Seen]) -> str:

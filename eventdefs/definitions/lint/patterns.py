@@ -25,7 +25,8 @@ _STRANGE = {
 }
 """What is said of what event types have not; of the rest, that globs are no regular expressions."""
 
-_BARE_STAR = re.compile(r"(?<![.)\]}\\+*?])\*")
+_BARE_STAR = re.compile(r"(?<![.)\]}\\+*?])(?<!\\.)\*(?=\.|$)")
+"""A star after a plain character, at an end of a part of the event type, as in a glob."""
 
 
 def check_events(definitions: Sequence[EventDefinition], lent: Set[Place], findings: Findings) -> None:

@@ -53,11 +53,15 @@ export class Editor {
     this.input.addEventListener("keydown", (event) => this.#key(event));
     this.input.addEventListener("blur", () => {
       this.#leaving = false;
+      this.#soon();
     });
     this.input.addEventListener("mousemove", (event) => this.onHover(this.#under(event), event));
     this.input.addEventListener("mouseleave", (event) => this.onHover([], event));
     for (const name of ["keyup", "click", "focus", "select"]) {
-      this.input.addEventListener(name, () => this.onCaret());
+      this.input.addEventListener(name, () => {
+        this.onCaret();
+        this.#soon();
+      });
     }
     new ResizeObserver(() => this.#soon()).observe(this.input);
   }
@@ -174,6 +178,12 @@ export class Editor {
     this.#scrollTo(number, from);
     this.onCaret();
     this.#soon();
+  }
+
+  /** Bring the line *number*, from 1, into view, and leave the focus where it is. */
+  showLine(number) {
+    this.input.scrollTop = Math.max(0, (Math.min(number, this.#lines.length) - 3) * LINE);
+    this.input.scrollLeft = 0;
   }
 
   /** Put *text* at *place*, as somebody might who types it. */

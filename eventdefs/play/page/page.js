@@ -18,7 +18,8 @@ let findings = [];
 let chosen = -1; // which finding F8 came to
 let unsaved = false;
 let view = "explained";
-let withNotes = null; // not decided before the first answer
+let following = false; // whether the next answer brings the definition that applies into view
+let withNotes = null; // nobody chose, and there are few
 
 const notification = new Editor({ label: "Notification, JSON", language: "json", describedBy: "decoding" });
 const results = new Results(at("results"), { goTo, point, use });
@@ -46,11 +47,14 @@ const texts = () => ({
 let timer = 0;
 let pending = null; // {controller, begun, version}
 let version = 0;
+let recorded = { findings: [], more_findings: 0 }; // what the corpus shows
+let compared = ""; // the definitions of which it does
+let comparing = null;
 
 /** Evaluate what stands there now, soon; a later text is asked about when the one before is answered, or late. */
 function evaluateSoon(delay = SOON) {
   version += 1;
-  document.body.dataset.evaluated = "no";
+  document.body.dataset.evaluated = document.body.dataset.compared = "no";
   clearTimeout(timer);
   timer = setTimeout(evaluate, delay);
 }
@@ -73,6 +77,7 @@ async function evaluate() {
       answer = found;
       show();
       document.body.dataset.evaluated = "yes";
+      compareSoon();
     }
     say("");
   } catch (error) {
@@ -85,6 +90,52 @@ async function evaluate() {
       pending = null;
     }
   }
+}
+
+/** Ask what the corpus shows of the definitions, once they stay as they are for a moment: it may take a while. */
+function compareSoon() {
+  const { files: definitions } = texts();
+  const key = JSON.stringify(definitions);
+  if (!examples.length || key === compared) {
+    document.body.dataset.compared = "yes";
+    return;
+  }
+  clearTimeout(comparing?.timer);
+  comparing?.controller.abort();
+  const mine = { controller: new AbortController(), timer: 0 };
+  comparing = mine;
+  mine.timer = setTimeout(async () => {
+    try {
+      const found = await ask("api/compare", { files: definitions }, mine.controller.signal);
+      if (comparing === mine) {
+        recorded = found;
+        compared = key;
+        show();
+        document.body.dataset.compared = "yes";
+      }
+    } catch (error) {
+      if (error.name !== "AbortError") {
+        say(error.message, true);
+      }
+    }
+  }, SOON);
+}
+
+/** Return what is still true of what the corpus showed: findings on lines that are as they were. */
+function stillRecorded() {
+  const lines = new Map(files.map((file) => [file.name, file.editor.lines]));
+  return recorded.findings.filter((one) => !one.excerpt || lines.get(one.file)?.[one.line - 1] === one.excerpt);
+}
+
+function allFindings() {
+  const order = new Map(files.map((file, number) => [file.name, number]));
+  const place = (one) => [order.get(one.file) ?? -1, one.line, one.column];
+  const before = (one, other) => {
+    const [left, right] = [place(one), place(other)];
+    const part = left.findIndex((number, index) => number !== right[index]);
+    return part < 0 ? 0 : left[part] - right[part];
+  };
+  return [...answer.findings, ...stillRecorded()].sort(before);
 }
 
 function say(text, bad = false) {
@@ -109,13 +160,16 @@ function announce(text) {
 const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
 function show() {
-  const notes = answer.findings.filter((finding) => finding.severity === "note").length;
-  withNotes ??= notes <= FEW;
-  findings = answer.findings.filter((finding) => withNotes || finding.severity !== "note");
+  const all = allFindings();
+  const notes = all.filter((finding) => finding.severity === "note").length;
+  if (notes > FEW) {
+    withNotes ??= false;
+  }
+  findings = all.filter((finding) => withNotes !== false || finding.severity !== "note");
   chosen = -1;
   at("notes").hidden = notes === 0;
   at("notes").textContent = many(notes, "note");
-  at("notes").setAttribute("aria-pressed", String(withNotes));
+  at("notes").setAttribute("aria-pressed", String(withNotes !== false));
   for (const file of files) {
     const own = findings.filter((finding) => finding.file === file.name);
     file.editor.mark(own);
@@ -127,6 +181,20 @@ function show() {
   showDecoding();
   showResults();
   showCaret();
+  if (following) {
+    following = false;
+    follow();
+  }
+}
+
+/** Bring the definition that applies into view. */
+function follow() {
+  const place = answer.explanation?.glob_place ?? answer.explanation?.definition?.place;
+  const file = files.find((one) => one.name === place?.file);
+  if (file) {
+    activate(file);
+    file.editor.showLine(place.line);
+  }
 }
 
 function counts() {
@@ -138,7 +206,8 @@ function counts() {
 }
 
 function showFindings() {
-  const text = counts() + (answer.more_findings ? ` and ${answer.more_findings} more` : "");
+  const more = answer.more_findings + recorded.more_findings;
+  const text = counts() + (more ? ` and ${more} more` : "");
   const changed = at("counts").textContent !== text;
   at("counts").textContent = text;
   const list = at("findings");
@@ -442,24 +511,47 @@ async function exportCase() {
   }
 }
 
-/** Show a saved playground, whose *text* somebody opened. */
+const isSaved = (read) =>
+  read?.kind === "playground" &&
+  read.version === 1 &&
+  typeof read.notification === "string" &&
+  Array.isArray(read.definitions) &&
+  read.definitions.every((file) => typeof file?.name === "string" && typeof file?.text === "string") &&
+  new Set(read.definitions.map((file) => file.name)).size === read.definitions.length;
+
+const isNotification = (read) => ["event_type", "oslo.message", "specversion"].some((key) => Object.hasOwn(read ?? {}, key));
+
+/** Show what somebody opened: a saved playground, a file of definitions beside the others, or a notification. */
 function openText(name, text) {
-  let saved;
+  if (/\.ya?ml$/i.test(name)) {
+    openDefinitions(name, text.replaceAll("\r\n", "\n"));
+    return;
+  }
+  let read;
   try {
-    saved = JSON.parse(text);
+    read = JSON.parse(text);
   } catch (error) {
-    say(`${name} is no saved playground: ${error.message}`, true);
+    say(`${name} is no JSON: ${error.message}`, true);
     return;
   }
-  const good =
-    saved?.kind === "playground" && saved.version === 1 && typeof saved.notification === "string" &&
-    Array.isArray(saved.definitions) &&
-    saved.definitions.every((file) => typeof file?.name === "string" && typeof file?.text === "string") &&
-    new Set(saved.definitions.map((file) => file.name)).size === saved.definitions.length;
-  if (!good) {
-    say(`${name} is no saved playground`, true);
-    return;
+  if (isSaved(read)) {
+    openSaved(name, read);
+  } else if (isNotification(read)) {
+    notification.exchange(text.replaceAll("\r\n", "\n"));
+    at("filter").value = "";
+    following = true;
+  } else {
+    say(`${name} is no saved playground and no notification`, true);
   }
+}
+
+function openDefinitions(name, text) {
+  const file = files.find((one) => one.name === name) ?? addFile(name, "");
+  activate(file);
+  file.editor.exchange(text);
+}
+
+function openSaved(name, saved) {
   if (unsaved && !confirm("What is there now is not saved. Open the other one nevertheless?")) {
     return;
   }
@@ -561,6 +653,10 @@ async function choose(event, index) {
   at("filter").value = labelOf(example);
   try {
     const { text } = await ask(`api/notifications/${example.number}`);
+    following = true;
+    if (text === notification.text) {
+      evaluateSoon(0);
+    }
     notification.exchange(text);
   } catch (error) {
     say(error.message, true);
@@ -771,7 +867,7 @@ at("save").addEventListener("click", save);
 at("export").addEventListener("click", exportCase);
 at("example").addEventListener("click", async () => {
   const response = await fetch("example.eventdefs.json");
-  openText("The example", await response.text());
+  openText("example.json", await response.text());
 });
 at("help").addEventListener("click", () => at("shortcuts").showModal());
 at("theme").addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(themed()) + 1) % THEMES.length]));
@@ -781,7 +877,7 @@ at("rename").addEventListener("click", () => editName(active));
 at("previous").addEventListener("click", () => goAround(-1));
 at("next").addEventListener("click", () => goAround(1));
 at("notes").addEventListener("click", () => {
-  withNotes = !withNotes;
+  withNotes = withNotes === false;
   show();
 });
 setTheme(themed());

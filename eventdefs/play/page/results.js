@@ -62,9 +62,10 @@ export function asJson(value, indent = 2) {
   return text.replace(new RegExp(`"${mark}(\\d+)"`, "g"), (whole, number) => numbers[Number(number)]);
 }
 
-/** Return *path* so that a line may be broken after its dots. */
-function breakable(path) {
-  return path.split(/(?<=\.)/).flatMap((step, number) => (number ? [document.createElement("wbr"), step] : [step]));
+/** Return a path so that a line may be broken after its dots, a long name after its underscores. */
+function breakable(text) {
+  const after = text.includes(".") || text.length < 23 ? /(?<=\.)/ : /(?<=_)/;
+  return text.split(after).flatMap((step, number) => (number ? [document.createElement("wbr"), step] : [step]));
 }
 
 export class Results {
@@ -134,11 +135,11 @@ export class Results {
 
   #name(text, place, key) {
     if (!isWritten(place)) {
-      return h("span", { class: "name" }, text);
+      return h("span", { class: "name" }, ...breakable(text));
     }
     const title = `Go to ${placeText(place)}`;
     const go = () => this.actions.goTo(place);
-    return h("button", { type: "button", class: "link name", title, onclick: go, "data-key": key }, text);
+    return h("button", { type: "button", class: "link name", title, onclick: go, "data-key": key }, ...breakable(text));
   }
 
   #path(path, key) {
@@ -228,7 +229,7 @@ export class Results {
     const rows = there.map((trait) =>
       h("tr", { class: trait.written ? null : "is-default" },
         h("th", { scope: "row" }, this.#name(trait.name, trait.place, `trait-${trait.name}`)),
-        h("td", {}, valueOf(trait.value)),
+        h("td", trait.type === "datetime" ? { class: "whole" } : {}, valueOf(trait.value)),
         h("td", { class: "type" }, trait.type),
         h("td", {}, ...this.#from(trait, `from-${trait.name}`), ...(trait.written ? [] : [" ", h("span", { class: "tag" }, "default")]))));
     return [this.#section("Traits", there.length, this.#table("Traits", ["Trait", "Value", "Type", "From"], rows))];
