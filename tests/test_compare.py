@@ -106,7 +106,7 @@ def test_what_is_counted() -> None:
         comparison.add(notification({**PAYLOAD, "name": "v-1" if number % 2 else "n"}), Place("c.jsonl", number + 1))
     [found] = comparison.found()
     assert (comparison.notifications, comparison.changed, found.notifications) == (10, 5, 5)
-    assert found.change == Change("trait", "volume.create.end", "name", "value")
+    assert found.change == Change("trait", "volume.*", "name", "value")
     assert [example.place.line for example in found.examples] == [1, 3, 5]
     assert len(found.examples) == EXAMPLES
 
@@ -114,13 +114,44 @@ def test_what_is_counted() -> None:
 def test_what_senders_choose_does_not_fill_the_memory() -> None:
     """Changes are remembered up to a number; the rest is counted together."""
     comparison = ConversionComparison(
-        parse_definitions("[{event_type: '*', traits: {a: payload.a}}]"), parse_definitions("[]")
+        parse_definitions("[{event_type: t*, traits: {a: payload.a}}]"), parse_definitions("[]")
     )
     for number in range(MAX_CHANGES + 50):
         comparison.add(notification({"a": 1}, event_type=f"t{number}"), Place("c"))
     found = comparison.found()
     assert len(found) <= MAX_CHANGES + 3
-    assert sum(one.notifications for one in found if one.change.kind == "trait") == MAX_CHANGES + 50
+    assert sum(one.notifications for one in found if one.change.kind == "definition") == MAX_CHANGES + 50
+
+
+def test_changes_are_gathered_by_definition() -> None:
+    """However many event types a definition is for, a trait of it changes once; a meter changes once, wherever used."""
+    new = OLD.replace("type: int", "type: text")
+    comparison = ConversionComparison(parse_definitions(OLD), parse_definitions(new))
+    for kind in ("volume.create.end", "volume.delete.end", "volume.exists"):
+        comparison.add(notification(PAYLOAD, event_type=kind), Place("c", 1))
+    [found] = comparison.found()
+    assert (found.change, found.notifications) == (Change("trait", "volume.*", "size", "type"), 3)
+    assert [one.event_type for one in found.examples] == ["volume.create.end", "volume.delete.end", "volume.exists"]
+    comparison = ConversionComparison(parse_definitions(METER), parse_definitions(METER.replace("GiB", "GB")))
+    for kind in ("volume.create.end", "volume.delete.end"):
+        comparison.add(notification(PAYLOAD, event_type=kind), Place("c", 1))
+    assert [(one.change, one.notifications) for one in comparison.found()] == [
+        (Change("sample", "", "size", "unit"), 2)
+    ]
+
+
+def test_times_are_shown_as_they_are_written() -> None:
+    """Not as Python has them."""
+    old = "- {event_type: volume.*, traits: {at: {fields: payload.at, type: datetime}}}"
+    body = {"at": "2026-08-01 01:02:03", "tenant_id": "p-1"}
+    of = [
+        parse_definitions(text)
+        for text in (old, old.replace("datetime", "text"), old.replace("payload.at", "payload.no"))
+    ]
+    assert changes(of[0], of[1], body) == [
+        ("trait", "at", "type", "datetime 2026-08-01T01:02:03Z", "text 2026-08-01 01:02:03")
+    ]
+    assert changes(of[0], of[2], body) == [("trait", "at", "lost", "2026-08-01T01:02:03Z", "")]
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
@@ -170,8 +201,8 @@ def test_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == FINDINGS
     assert capsys.readouterr().out == (
         "traits\n"
-        "  volume.create size type: 1 notification\n"
-        "      int 4 -> text 4  in c.jsonl:1, m-1\n"
+        "  volume.* size type: 1 notification\n"
+        "      int 4 -> text 4  in c.jsonl:1, m-1, volume.create\n"
         "hours\n"
         "meter   tenant  old  new  change  unit  hours\n"
         "uptime  p-1       1  0.5    -0.5  h         1\n"
@@ -236,11 +267,19 @@ def test_json_and_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
         "changes": [
             {
                 "kind": "trait",
-                "event_type": "volume.create",
+                "subject": "volume.*",
                 "name": "size",
                 "what": "type",
                 "notifications": 1,
-                "examples": [{"message_id": "m-1", "place": "c.jsonl:1", "old": "int 4", "new": "text 4"}],
+                "examples": [
+                    {
+                        "message_id": "m-1",
+                        "event_type": "volume.create",
+                        "place": "c.jsonl:1",
+                        "old": "int 4",
+                        "new": "text 4",
+                    }
+                ],
             }
         ],
         "hours": [

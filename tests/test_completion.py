@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import pty
+import re
 import select
 import shutil
 import subprocess
@@ -140,12 +141,16 @@ def read_until(descriptor: int, wanted: bytes, seconds: float = 60) -> bytes:
 
 @pytest.mark.parametrize("prog", ALL)
 def test_help_shows_examples(prog: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each command says how it is used; those below `usage` are shown there."""
+    """Each command says how it is used, in words that it understands."""
     with pytest.raises(SystemExit) as ended:
         main([*prog.split()[1:], "--help"])
     assert ended.value.code == FINE
     out = capsys.readouterr().out
-    assert "examples:" in out or prog.startswith("eventdefs usage ")
+    assert "examples:" in out
+    examples = re.findall(rf"^  ({prog}(?: .*)?)$", out, re.MULTILINE) if prog.startswith("eventdefs usage ") else []
+    for example in examples:
+        cli.full_parser().parse_args(example.split()[1:])
+    assert examples or not prog.startswith("eventdefs usage ")
 
 
 GUESSES = {

@@ -103,6 +103,17 @@ def test_every_command_line_option_is_documented(command: str) -> None:
     assert undocumented([choice for action in actions for choice in action.choices or ()], page("cli")) == []
 
 
+def test_every_option_of_usage_is_documented() -> None:
+    """The page of usage has those of all commands below it."""
+    (action,) = (one for one in COMMANDS["usage"]._actions if isinstance(one.choices, dict))
+    text = page("usage")
+    for name, parser in action.choices.items():
+        options = [word for one in parser._actions for word in one.option_strings if word not in ("-h", "--help")]
+        arguments = [one.metavar for one in parser._actions if not one.option_strings]
+        assert undocumented(options, text) == []
+        assert undocumented([" ".join(("eventdefs usage", name, *arguments))] if arguments else [], text) == []
+
+
 @pytest.mark.parametrize("scheme", PUBLISHERS)
 def test_every_publisher_and_option_is_documented(scheme: str) -> None:
     """The section of a publisher names its options and the words that they take."""

@@ -319,7 +319,8 @@ URIS = ("bad.yaml", "a%20shadow.yaml", "none.yaml")
 def test_sarif(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A log of SARIF 2.1.0: rules with help, results with places and fixes that point into them."""
     Path("a shadow.yaml").write_text("- {event_type: a, traits: {}}\n- {event_type: '*', traits: {}}\n")
-    assert main(["lint", "bad.yaml", "a shadow.yaml", "none.yaml", "--format", "sarif"]) == COULD_NOT
+    files = ["bad.yaml", str(folder / "a shadow.yaml"), "none.yaml"]
+    assert main(["lint", *files, "--format", "sarif"]) == COULD_NOT
     log = json.loads(capsys.readouterr().out)
     assert (log["version"], len(log["runs"])) == ("2.1.0", 1)
     run = log["runs"][0]

@@ -245,6 +245,26 @@ def test_a_missing_trait_says_why_and_what_was_meant(page: Page) -> None:
     assert "name" not in page.rows("Missing traits")
 
 
+WRITTEN = {
+    "payload.display_nam": "payload.display_name",
+    '"payload.display_nam"': '"payload.display_name"',
+    "&name 'payload.display_nam'": "&name 'payload.display_name'",
+    "{fields: [payload.display_nam, payload.no]}": "{fields: [payload.display_name, payload.no]}",
+    ">-\n      payload.display_nam": ">-\n      payload.display_nam",
+}
+
+
+@pytest.mark.parametrize(("before", "after"), WRITTEN.items(), ids=range(len(WRITTEN)))
+def test_the_path_that_was_meant_is_written_as_the_other_was(page: Page, before: str, after: str) -> None:
+    """Quotes, anchors and brackets stay; what is folded is only gone to."""
+    script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input'))"
+    page.run(script, page.definitions, DEFINITIONS.replace("payload.display_nam", before))
+    choose(page, "volume.create.end")
+    page.one('[data-key="why-name-use-0"]').click()
+    page.settled()
+    assert page.value(page.definitions) == DEFINITIONS.replace("payload.display_nam", after)
+
+
 def test_a_rejected_notification_says_so(page: Page) -> None:
     """Without a required trait there is no event, and the page says which."""
     choose(page, "volume.create.end")

@@ -19,11 +19,13 @@ from eventdefs.definitions.compare import EXAMPLES, KINDS, ConversionComparison,
 from eventdefs.definitions.rewritten import Rewritten, rewritten
 from eventdefs.encode import write_json
 from eventdefs.errors import DecodeError, InputError
-from eventdefs.types import Period
+from eventdefs.types import Period, excerpt
 
 SHIPPED = "shipped"
 PARTS = (*KINDS, "hours")
 BATCH = 5000
+SUBJECT = 60
+"""Of the patterns of a definition, which may be many, so much is shown to a person."""
 HOUR_HEADS = ("meter", "tenant", "old", "new", "change", "unit", "hours")
 _EXAMPLES = """\
 examples:
@@ -199,10 +201,11 @@ def _write(
         out.write(colours.paint(f"{kind}s", "bold") + "\n")
         for one in rows[:limit]:
             change = one.change
-            said = " ".join(word for word in (change.event_type, change.name, change.what) if word)
+            said = " ".join(word for word in (excerpt(change.subject, SUBJECT), change.name, change.what) if word)
             out.write(one_line(f"  {said}: {many(one.notifications, 'notification')}") + "\n")
             for example in one.examples[:examples]:
-                where = f"{example.place}, {example.message_id}"
+                kind = "" if example.event_type == change.subject else f", {example.event_type}"
+                where = f"{example.place}, {example.message_id}{kind}"
                 out.write(one_line(f"      {example.old or '-'} -> {example.new or '-'}  in {where}") + "\n")
         if len(rows) > limit:
             out.write(f"  and {len(rows) - limit:,} more changes; --limit shows more, --format json all\n")

@@ -243,7 +243,9 @@ def _sarif_result(finding: Finding, rule: int) -> dict[str, Any]:
 
 
 def _sarif_place(place: Place) -> dict[str, Any]:
-    path = Path(place.file)
+    path, here = Path(place.file), Path.cwd()
+    if path.is_relative_to(here):
+        path = path.relative_to(here)
     uri = path.as_uri() if path.is_absolute() else quote(path.as_posix())
     location: dict[str, Any] = {"artifactLocation": {"uri": uri}}
     if place.line:

@@ -6,6 +6,7 @@ Bounded however many notifications are compared: senders choose event types, nam
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from eventdefs.definitions.registry import Definitions
@@ -22,6 +23,7 @@ class Example(NamedTuple):
     """One notification with a change: which, where it stood, and what the old and the new definitions give."""
 
     message_id: str
+    event_type: str
     place: Place
     old: str
     new: str
@@ -32,13 +34,14 @@ class Change(NamedTuple):
 
     Attributes:
         kind: one of `KINDS`.
-        event_type: of the notifications, or patterns of the definition that they have in common.
+        subject: of a trait, and of its problem, the patterns of the definition that has it; of a sample, and of its
+            problem, ''; of the others the event type.
         name: of the trait, the meter or the problem; '' for an event.
         what: `gained`, `lost`, or what of it is another: `value`, `type`, `volume` and the like.
     """
 
     kind: str
-    event_type: str
+    subject: str
     name: str
     what: str
 
@@ -79,7 +82,9 @@ class ConversionComparison:
             self._counts[change] = self._counts.get(change, 0) + 1
             examples = self._examples.setdefault(change, [])
             if len(examples) < EXAMPLES:
-                examples.append(Example(notification.message_id, place, _shown(old), _shown(new)))
+                examples.append(
+                    Example(notification.message_id, notification.event_type, place, _shown(old), _shown(new))
+                )
         return before, after
 
     def found(self) -> list[Found]:
@@ -89,7 +94,7 @@ class ConversionComparison:
 
 
 def _shown(value: Any) -> str:
-    return "" if value is None else excerpt(value)
+    return excerpt(value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value)
 
 
 def _changes(notification: Notification, before: Conversion, after: Conversion) -> Iterator[tuple[Change, Any, Any]]:
@@ -105,14 +110,18 @@ def _changes(notification: Notification, before: Conversion, after: Conversion) 
         if before.event.tenant != after.event.tenant:
             yield Change("tenant", kind, "", "value"), before.event.tenant, after.event.tenant
         for name, what, old, new in _traits(before.event, after.event):
-            yield Change("trait", kind, name, what), old, new
+            yield Change("trait", new_name, name, what), old, new
     for name, what, old, new in _samples(before.samples, after.samples):
-        yield Change("sample", kind, name, what), old, new
+        yield Change("sample", "", name, what), old, new
     gone, come = ({_key(problem): problem for problem in one.problems} for one in (before, after))
     for key in gone.keys() - come.keys():
-        yield Change("problem", kind, " ".join(key), "lost"), gone[key].value, None
+        yield Change("problem", _where(key, before), " ".join(key), "lost"), gone[key].value, None
     for key in come.keys() - gone.keys():
-        yield Change("problem", kind, " ".join(key), "gained"), None, come[key].value
+        yield Change("problem", _where(key, after), " ".join(key), "gained"), None, come[key].value
+
+
+def _where(key: tuple[str, str, str], conversion: Conversion) -> str:
+    return str(conversion.definition or "") if key[0] == "trait" else ""
 
 
 def _why_none(conversion: Conversion) -> str:
@@ -133,7 +142,7 @@ def _traits(before: Event, after: Event) -> Iterator[tuple[str, str, Any, Any]]:
         elif old is None:
             yield name, "gained", None, new
         elif type(old) is not type(new):
-            yield name, "type", f"{TraitType.of(old).word} {excerpt(old)}", f"{TraitType.of(new).word} {excerpt(new)}"
+            yield name, "type", f"{TraitType.of(old).word} {_shown(old)}", f"{TraitType.of(new).word} {_shown(new)}"
         elif old != new and not (old != old and new != new):
             yield name, "value", old, new
 

@@ -293,7 +293,9 @@ class FieldsParser:
             for key in unknown:
                 near = nearest(key.text, [name for name in known if name not in parameters])
                 hint = f"its parameters are {', '.join(known)}{f' (did you mean {near!r}?)' if near else ''}"
-                plain = key.place.end_column - key.place.column == len(key.text)
+                if fixed := missing_blank(key.text):
+                    hint = f"a blank stands after the colon, {fixed}"
+                plain = re.fullmatch(r"\w+", key.text) and key.place.end_column - key.place.column == len(key.text)
                 fix = Fix(f"write {near}", key.place, near) if near and plain else None
                 self._findings.add("E302", f"{what} has no parameter {key.text!r}", key.place, hint, fix=fix)
             return

@@ -75,14 +75,20 @@ def _tab(lines: Lines, number: int, column: int, said: str) -> Iterator[Trap]:
 
 
 def _indicator(lines: Lines, number: int, column: int, said: str) -> Iterator[Trap]:
-    for found in _INDICATORS.finditer(_bare(lines[number - 1])):
-        begin, end = found.span("value")
-        value = lines[number - 1][begin:end]
-        if _ALIAS.match(lines[number - 1], begin):
+    line = lines[number - 1]
+    bare = _bare(line)
+    for found in _INDICATORS.finditer(bare):
+        begin = found.start("value")
+        if _ALIAS.match(line, begin):
             continue
+        before = bare[:begin]
+        within = before.count("{") > before.count("}") or before.count("[") > before.count("]")
+        ends = re.search(r"[,}\]]|$" if within else "$", bare[begin:].rstrip())
+        value = line[begin : begin + ends.start()] if ends else found["value"]
         means = {"*": "an alias", "&": "an anchor", "!": "a tag"}.get(value[0], "no text")
-        text = f"'{value}'" if "'" not in value else None
-        yield Trap(number, begin + 1, end + 1, f"what begins with {value[0]} is {means} in YAML: quote it", text)
+        certain = "'" not in value and ": " not in value and not value.endswith(":")
+        hint = f"what begins with {value[0]} is {means} in YAML: quote it"
+        yield Trap(number, begin + 1, begin + len(value) + 1, hint, f"'{value}'" if certain else None)
 
 
 def _no_blank(lines: Lines, number: int, column: int, said: str) -> Iterator[Trap]:

@@ -243,9 +243,7 @@ class Session:
 
     def _diagnostic(self, document: Document, finding: Finding) -> types.Diagnostic:
         related = [
-            types.DiagnosticRelatedInformation(types.Location(uri, _range(lines.span(place))), "this one")
-            for place in finding.related
-            for uri, lines in self._where(document, place)
+            _related(uri, lines, place) for place in finding.related for uri, lines in self._where(document, place)
         ]
         return types.Diagnostic(
             range=_range(document.lines.span(finding.place)),
@@ -379,6 +377,13 @@ class Session:
     def _location(self, document: Document, sign: Sign) -> types.Location:
         position = partial(document.lines.position, sign.line)
         return types.Location(document.uri, _range(Span(position(sign.begin), position(sign.end))))
+
+
+def _related(uri: str, lines: Lines, place: Place) -> types.DiagnosticRelatedInformation:
+    """Return a place that a finding is about too, with its line, or with itself where the file is not open."""
+    span = lines.span(place)
+    said = lines.rows[span.begin[0]].strip() or str(place)
+    return types.DiagnosticRelatedInformation(types.Location(uri, _range(span)), said)
 
 
 def _value(kind: Any) -> Any:

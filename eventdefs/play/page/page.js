@@ -1,7 +1,7 @@
 // The playground: editors on the left, what the server makes of their texts on the right.
 
 import { Editor } from "./editor.js";
-import { findInJson } from "./places.js";
+import { columnToIndex, findInJson } from "./places.js";
 import { h, readJson, Results } from "./results.js";
 
 const SOON = 120; // milliseconds after the last key
@@ -341,23 +341,31 @@ function fix(finding) {
   }
 }
 
-/** Write the path that was perhaps meant in place of the one that finds nothing. */
+/** Write the path that was perhaps meant in place of the one that finds nothing, anchors and quotes as they are. */
 function use(trace) {
-  const { place, near } = trace;
+  const { path, place, near } = trace;
   const file = files.find((one) => one.name === place.file);
-  if (!file) {
+  const line = file?.editor.lines[place.line - 1] ?? "";
+  const from = columnToIndex(line, place.column);
+  const written = line.slice(from, columnToIndex(line, place.end_column));
+  const inside = written.indexOf(path);
+  if (inside < 0) {
+    goTo(place); // it is folded or escaped: whoever wrote it so puts it right
     return;
   }
-  activate(file);
-  const line = file.editor.lines[place.line - 1] ?? "";
-  const quote = line[place.column - 1];
+  const quote = written[inside - 1];
   let text = near;
-  if (quote === '"' || /[{}[\],#&*!|>%@`]|: /.test(near) || /^['"]/.test(near)) {
-    text = JSON.stringify(near);
+  if (quote === '"') {
+    text = JSON.stringify(near).slice(1, -1);
   } else if (quote === "'") {
-    text = `'${near.replaceAll("'", "''")}'`;
+    text = near.replaceAll("'", "''");
+  } else if (/[{}[\],#&*!|>%@`"]|: |^['?-]/.test(near)) {
+    text = JSON.stringify(near);
   }
-  file.editor.replaceAt(place, text);
+  const column = (index) => [...line.slice(0, index)].length + 1;
+  activate(file);
+  file.editor.replaceAt({ line: place.line, column: column(from + inside), end_column: column(from + inside + path.length) }, text);
+  announce(`${path} is now ${near}`);
 }
 
 async function explainCode(code) {

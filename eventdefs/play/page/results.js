@@ -62,10 +62,12 @@ export function asJson(value, indent = 2) {
   return text.replace(new RegExp(`"${mark}(\\d+)"`, "g"), (whole, number) => numbers[Number(number)]);
 }
 
-/** Return a path so that a line may be broken after its dots, a long name after its underscores. */
+const LONG = 16; // characters of a step that need not be broken
+
+/** Return a name or path so that a line may be broken after its dots, and after underscores of long steps. */
 function breakable(text) {
-  const after = text.includes(".") || text.length < 23 ? /(?<=\.)/ : /(?<=_)/;
-  return text.split(after).flatMap((step, number) => (number ? [document.createElement("wbr"), step] : [step]));
+  const steps = text.split(/(?<=\.)/).flatMap((step) => (step.length > LONG ? step.split(/(?<=_)/) : [step]));
+  return steps.flatMap((step, number) => (number ? [document.createElement("wbr"), step] : [step]));
 }
 
 export class Results {
