@@ -84,6 +84,7 @@ OFFERS = {
     "a code": ("eventdefs lint --explain W30", ["W301", "W302"], ["E001"]),
     "a command below": ("eventdefs usage ", ["list", "explain", "verify"], ["lint"]),
     "a file": ("eventdefs lint event_def", ["event_definitions.yaml"], []),
+    "an option after files": ("eventdefs run samples --definitions meters.yaml --drop", ["--drop-unmatched"], ["docs"]),
 }
 
 
@@ -95,18 +96,54 @@ def test_completion(shell: tuple[str, Path], words: str, offered: list[str], not
     assert not set(not_offered) & set(got)
 
 
-def test_zsh(tmp_path: Path) -> None:
-    """In an interactive zsh the key completes."""
-    need("zsh")
+def test_several_files_of_an_option_in_fish(tmp_path: Path) -> None:
+    """The second is completed as the first is; where no files can stand, none are offered."""
+    need("fish")
+    script = tmp_path / "eventdefs.fish"
+    with script.open("w") as stream:
+        subprocess.run([sys.executable, "-m", "eventdefs", "completion", "fish"], stdout=stream, check=True, cwd=TOP)
+    for words, offered in (
+        ("eventdefs diff a b --corpus samples/ event_def", ["event_definitions.yaml"]),
+        ("eventdefs lint --corpus samples/ --format event_def", []),
+        ("eventdefs events event_def", []),
+    ):
+        assert completions(("fish", script), words) == offered
+
+
+def test_commands_are_described_by_their_summaries(tmp_path: Path) -> None:
+    """In shells that show what a word is for."""
+    for shell in ("zsh", "fish"):
+        command = [sys.executable, "-m", "eventdefs", "completion", shell]
+        script = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=TOP).stdout
+        assert [summary for summary in cli._COMMANDS.values() if summary not in script] == []
+        assert "`eventdefs" not in script
+
+
+KEYED = {
+    "an option": (b"eventdefs lint --form", b"--format"),
+    "a word": (b"eventdefs lint --format sar", b"sarif"),
+    "a command below": (b"eventdefs usage lis", b"list"),
+    "a file": (b"eventdefs lint one-f", b"one-file.yaml"),
+    "a file of an option": (b"eventdefs diff a b --corpus two-f", b"two-file.jsonl"),
+}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_key_completes(shell: str, tmp_path: Path) -> None:
+    """In an interactive shell, what is unambiguous is written when the key is pressed."""
+    need(shell)
+    for name in ("one-file.yaml", "two-file.jsonl"):
+        (tmp_path / name).touch()
     with (tmp_path / "_eventdefs").open("w") as stream:
-        subprocess.run([sys.executable, "-m", "eventdefs", "completion", "zsh"], stdout=stream, check=True, cwd=TOP)
+        subprocess.run([sys.executable, "-m", "eventdefs", "completion", shell], stdout=stream, check=True, cwd=TOP)
     (tmp_path / ".zshrc").write_text(
         f"fpath=({tmp_path} $fpath); autoload -Uz compinit; compinit -u -d {tmp_path}/dump\n"
         "PS1='READY> '; unsetopt zle_bracketed_paste 2>/dev/null; zstyle ':completion:*' list-prompt ''\n"
     )
+    (tmp_path / ".bashrc").write_text(f"source {tmp_path}/_eventdefs\nPS1='READY> '\n")
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        ["zsh", "-i"],
+        ["bash", "--rcfile", ".bashrc", "-i"] if shell == "bash" else ["zsh", "-i"],
         stdin=follower,
         stdout=follower,
         stderr=follower,
@@ -116,12 +153,11 @@ def test_zsh(tmp_path: Path) -> None:
         env={"ZDOTDIR": str(tmp_path), "HOME": str(tmp_path), "TERM": "dumb", "PATH": "/usr/bin:/bin"},
     )
     try:
-        seen = read_until(leader, b"READY> ")
-        os.write(leader, b"eventdefs lin\t")
-        seen = read_until(leader, b"lint")
-        os.write(leader, b" --form\t")
-        seen = read_until(leader, b"--format")
-        assert b"--format" in seen
+        read_until(leader, b"READY> ")
+        for typed, wanted in KEYED.values():
+            os.write(leader, typed + b"\t")
+            read_until(leader, wanted)
+            os.write(leader, b"\x15")  # the line is emptied
     finally:
         process.kill()
         process.wait()
@@ -168,6 +204,42 @@ def test_what_was_probably_meant(arguments: list[str], said: str, capsys: pytest
         main(arguments)
     assert ended.value.code == COULD_NOT
     assert said in capsys.readouterr().err
+
+
+WRITES = {
+    "little": ["lint", "--explain", "W302"],
+    "much": ["schema"],
+    "a script": ["completion", "bash"],
+    "lines": ["run", "samples/glance", "--quiet"],
+}
+
+
+@pytest.mark.parametrize("arguments", WRITES.values(), ids=WRITES)
+def test_output_that_cannot_be_written(arguments: list[str]) -> None:
+    """A full disk is said, and the status tells it, however little was to be written; a closed output is nobody's."""
+    command = [sys.executable, "-m", "eventdefs", *arguments]
+    for buffered in ("", "1"):  # so that it is noticed at the end, or at once
+        environment = {**os.environ, "PYTHONUNBUFFERED": buffered}
+        with open("/dev/full", "w") as full:
+            ran = subprocess.run(
+                command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=TOP, timeout=60, env=environment
+            )
+        assert ran.returncode == COULD_NOT
+        assert "No space left on device" in ran.stderr
+        assert "Traceback" not in ran.stderr
+        assert "mistake" not in ran.stderr
+    closed = ["bash", "-c", '"$@" >&-', "bash", *command]
+    ran = subprocess.run(closed, stderr=subprocess.PIPE, text=True, cwd=TOP, timeout=60)
+    assert (ran.returncode, ran.stderr) == (FINE, "")
+
+
+def test_only_the_command_is_loaded() -> None:
+    """A folder that is called as a command is none."""
+    words = "from eventdefs import cli; cli._parser(['run', 'samples', 'test', 'lint'])"
+    loaded = f"{words}; import sys; print([n for n in sys.modules if n.startswith('eventdefs.cli.')])"
+    ran = subprocess.run([sys.executable, "-c", loaded], stdout=subprocess.PIPE, text=True, cwd=TOP, check=True)
+    assert "eventdefs.cli.run" in ran.stdout
+    assert not {"eventdefs.cli.samples", "eventdefs.cli.test", "eventdefs.cli.lint"} & set(ran.stdout.split("'"))
 
 
 def test_a_mistake_of_ours_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

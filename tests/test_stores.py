@@ -6,15 +6,18 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,7 +102,7 @@ EVENT_QUERIES: dict[str, tuple[EventQuery, list[int]]] = {
 
 @pytest.mark.parametrize(("query", "expected"), EVENT_QUERIES.values(), ids=EVENT_QUERIES)
 def test_events(url: str, query: EventQuery, expected: list[int]) -> None:
-    """Events come back whole, in the order in which they were published."""
+    """Events come back whole, each with its sequence."""
     store = open_store(url)
     assert [event for _, event in store.events(query)] == [EVENTS[number] for number in expected]
     assert [sequence for sequence, _ in store.events(query)] == [number + 1 for number in expected]
@@ -144,21 +147,166 @@ def test_patterns_mean_what_definitions_mean(tmp_path_factory: Any, globs: list[
     assert found == [kind for kind in kinds if PatternIndex([parse_pattern(globs)]).last(kind) is not None]
 
 
-PLANS = {
-    "a tenant's": (EventQuery(tenant="p-1", begin=at(0)), "events_by_time"),
-    "a type's": (EventQuery(parse_pattern(["image.create"]), begin=at(0)), "events_by_type"),
+def test_order(tmp_path: Path) -> None:
+    """By time, and at one time as they were committed; or all as they were committed. The newest are the last in it."""
+    text = f"sqlite:///{tmp_path}/s.db"
+    publisher = open_publisher(text)
+    minutes = (5, 1, 3, 1)
+    for number, minute in enumerate(minutes):
+        late = msgspec.structs.replace(one(number), generated=at(minute))
+        publisher.publish(Batch([late], [sample(f"s-{number}", timestamp=at(minute))]))
+    publisher.close()
+    store = open_store(text)
+    for ask, query in ((store.events, EventQuery()), (store.samples, SampleQuery())):
+        orders: list[tuple[Any, list[int]]] = [
+            (query, [2, 4, 3, 1]),
+            (query._replace(newest=3), [4, 3, 1]),
+            (query._replace(by="sequence"), [1, 2, 3, 4]),
+            (query._replace(by="sequence", newest=2), [3, 4]),
+            (query._replace(by="sequence", after=1, through=3), [2, 3]),
+            (query._replace(after=1, through=3), [2, 3]),
+            (query._replace(newest=0), []),
+        ]
+        for asked, expected in orders:
+            assert [sequence for sequence, _ in ask(asked)] == expected  # type: ignore[operator]
+    store.close()
+
+
+PLANS: dict[str, tuple[EventQuery | SampleQuery, str]] = {
+    "a tenant's": (
+        EventQuery(tenant="p-1", begin=at(0)),
+        "SEARCH events USING COVERING INDEX events_by_time (tenant=? AND generated",
+    ),
+    "nobody's": (
+        EventQuery(tenant="", end=at(0)),
+        "SEARCH events USING COVERING INDEX events_by_time (tenant=? AND generated",
+    ),
+    "a type's": (
+        EventQuery(parse_pattern(["image.create"]), begin=at(0)),
+        "SEARCH events USING COVERING INDEX events_by_type (event_type=? AND generated>?)",
+    ),
+    "two types'": (
+        EventQuery(parse_pattern(["image.create", "image.delete"])),
+        "SEARCH events USING COVERING INDEX events_by_type (event_type=?)",
+    ),
+    "a glob's": (
+        EventQuery(parse_pattern(["image.*"])),
+        "SEARCH events USING COVERING INDEX events_by_type (event_type>? AND event_type<?)",
+    ),
+    "a time's": (
+        EventQuery(begin=at(0)),
+        "SEARCH events USING COVERING INDEX events_by_time (tenant=? AND generated>?)",
+    ),
+    "a glob's at a time": (
+        EventQuery(parse_pattern(["image.*"]), begin=at(0)),
+        "SEARCH events USING INDEX events_by_time (tenant=? AND generated>?)",
+    ),
+    "a message's": (EventQuery(message_id="m-1"), "USING INDEX sqlite_autoindex_events_1 (tenant=? AND message_id=?)"),
+    "a tenant's message's": (
+        EventQuery(message_id="m-1", tenant="p-1"),
+        "USING INDEX sqlite_autoindex_events_1 (tenant=? AND message_id=?)",
+    ),
+    "all": (EventQuery(newest=1), "SCAN events USING COVERING INDEX"),
+    "later ones": (EventQuery(after=3, by="sequence"), "SEARCH events USING INTEGER PRIMARY KEY (rowid>?)"),
+    "a meter's": (
+        SampleQuery(parse_pattern(["volume.size"]), begin=at(0)),
+        "USING COVERING INDEX samples_by_meter (project_id=? AND name=? AND timestamp>?)",
+    ),
+    "meters'": (
+        SampleQuery(parse_pattern(["volume.*"]), tenant="p-1"),
+        "USING COVERING INDEX samples_by_meter (project_id=? AND name>? AND name<?)",
+    ),
+    "later samples": (SampleQuery(after=1, by="sequence"), "SEARCH samples USING INTEGER PRIMARY KEY (rowid>?)"),
 }
 
 
-@pytest.mark.parametrize(("query", "index"), PLANS.values(), ids=PLANS)
-def test_indexes_are_used(url: str, query: EventQuery, index: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has an index is not looked for in the whole table."""
+@pytest.mark.parametrize(("query", "expected"), PLANS.values(), ids=PLANS)
+def test_indexes_are_used(url: str, query: EventQuery | SampleQuery, expected: str) -> None:
+    """What has an index is not looked for in the whole table, and what is sorted is nothing but keys."""
     asked: list[str] = []
     store: Any = open_store(url)
     store._connection.set_trace_callback(asked.append)
-    list(store.events(query))
-    plan = " ".join(row[3] for row in store._connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}"))
-    assert index in plan
+    list(store.events(query) if isinstance(query, EventQuery) else store.samples(query))
+    plan = [row[3] for row in store._connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}")]
+    assert any(expected in step for step in plan), plan
+    assert [
+        step for step in plan if step.startswith("SCAN") and "each_tenant" not in step and "COVERING" not in step
+    ] == []
+    assert "traits" not in asked[0]
+    store.close()
+
+
+TENANTS = (None, "p-1", "p-2")
+GLOBS = (
+    "*",
+    "volume.*",
+    "volume.create",
+    "!volume.*",
+    "*.create",
+    "image.?elete",
+    "[vi]*",
+    "volume.\ud7ff*",
+    "!*.create",
+)
+KINDS = ("volume.create", "volume.delete", "volume", "image.delete", "volume.\ud7ffx", "image\0create", "")
+rows = st.lists(
+    st.tuples(st.sampled_from(TENANTS), st.sampled_from(KINDS), st.integers(0, 5), st.integers(0, 3)), max_size=12
+)
+queries = st.fixed_dictionaries(
+    {
+        "names": st.none() | st.lists(st.sampled_from(GLOBS), min_size=1, max_size=2),
+        "begin": st.none() | st.integers(0, 5),
+        "end": st.none() | st.integers(0, 5),
+        "tenant": st.none() | st.sampled_from(("", "p-1", "p-2", "p-3")),
+        "limit": st.none() | st.integers(0, 4),
+        "by": st.sampled_from(("time", "sequence")),
+        "after": st.integers(0, 4),
+        "size": st.none() | st.integers(0, 3),
+    }
+)
+
+
+@given(rows=rows, queries=st.lists(queries, min_size=1, max_size=8))
+def test_every_question_is_answered_as_if_each_row_was_looked_at(
+    tmp_path_factory: Any, rows: list[tuple[str | None, str, int, int]], queries: list[dict[str, Any]]
+) -> None:
+    """Whatever index a question goes through, the rows and their order are those of the plain reading of it."""
+    text = f"sqlite:///{tmp_path_factory.mktemp('store')}/s.db"
+    publisher = open_publisher(text)
+    for number, (tenant, kind, minute, size) in enumerate(rows):
+        row = msgspec.structs.replace(one(number, kind, tenant, size=size), generated=at(minute))
+        drawn = sample(f"s-{number}", name=kind, project_id=tenant, timestamp=at(minute), volume=size)
+        publisher.publish(Batch([row], [drawn]))
+    publisher.close()
+    store = open_store(text)
+    for asked in queries:
+        pattern = None if asked["names"] is None else parse_pattern(asked["names"])
+        expected = [
+            (at(minute), number)
+            for number, (tenant, kind, minute, size) in enumerate(rows, 1)
+            if (pattern is None or PatternIndex([pattern]).last(kind) is not None)
+            and (asked["begin"] is None or minute >= asked["begin"])
+            and (asked["end"] is None or minute < asked["end"])
+            and asked["tenant"] in (None, tenant or "")
+            and number > asked["after"]
+            and asked["size"] in (None, size)
+        ]
+        expected.sort(key=lambda row: row if asked["by"] == "time" else row[1])
+        kept = [number for _, number in expected]
+        kept = (
+            kept
+            if asked["limit"] is None
+            else kept[len(kept) - asked["limit"] :]
+            if asked["limit"] < len(kept)
+            else kept
+        )
+        span = {"after": asked["after"], "newest": asked["limit"], "by": asked["by"], "tenant": asked["tenant"]}
+        span |= {name: None if asked[name] is None else at(asked[name]) for name in ("begin", "end")}
+        on = [() if asked["size"] is None else where(f"{name}={asked['size']}") for name in ("size", "volume")]
+        events = store.events(EventQuery(pattern, conditions=on[0], **span))
+        samples = store.samples(SampleQuery(pattern, conditions=on[1], **span))
+        assert [number for number, _ in events] == kept
+        assert [number for number, _ in samples] == kept
     store.close()
 
 
@@ -307,13 +455,61 @@ def test_rows_of_others(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A row that eventdefs did not write is said with its number, after those before it were shown."""
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE events SET traits = '{bad' WHERE sequence = 2")
-        connection.execute("UPDATE samples SET timestamp = 'yesterday' WHERE sequence = 1")
+        connection.execute("UPDATE samples SET metadata = '{bad' WHERE sequence = 2")
     connection.close()
-    for command, said in (("events", "row 2 of events"), ("samples", "row 1 of samples")):
+    for command, said in (("events", "row 2 of events"), ("samples", "row 2 of samples")):
         assert main([command, url]) == COULD_NOT
         told = capsys.readouterr()
         assert f"{said} is none that eventdefs wrote" in told.err
-        assert len(told.out.splitlines()) == (command == "events")
+        assert len(told.out.splitlines()) == 1
+
+
+AS_ANOTHER = """
+import os, sys
+import eventdefs.cli.events, eventdefs.publishers.sqlite, eventdefs.stores.sqlite  # while they can be read
+from eventdefs.stores import EventQuery, open_store
+if not os.geteuid():
+    os.setuid(65534)
+sys.stdout.write(f"{eventdefs.cli.main(['events', sys.argv[1], '--newest', '1'])}\\n")
+store = open_store(sys.argv[1])
+rows = store.events(EventQuery())
+next(rows)
+sys.stdout.write("begun\\n")
+sys.stdout.flush()
+sys.stdin.readline()
+try:
+    list(rows)
+except Exception as error:
+    sys.stdout.write(f"{error}\\n")
+"""
+
+
+def test_somebody_who_may_only_read(url: str) -> None:
+    """A file that nobody has open is read by who may write nothing beside it; what changes meanwhile is noticed."""
+    folder = Path(tempfile.mkdtemp())  # which others may enter, as they may not a test's own
+    file = folder / "s.db"
+    shutil.copy(url.removeprefix("sqlite:///"), file)
+    folder.chmod(0o555)
+    child = subprocess.Popen(
+        [sys.executable, "-c", AS_ANOTHER, f"sqlite:///{file}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(TOP)},
+    )
+    try:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert "volume.create.start" in child.stdout.readline()
+        assert [child.stdout.readline() for _ in range(2)] == ["0\n", "begun\n"]
+        os.utime(file, (1, 1))
+        told, _ = child.communicate("\n", timeout=60)
+        assert told == f"{file} was written meanwhile: ask again\n"
+    finally:
+        child.kill()
+        child.communicate()
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
 
 
 def test_another_file_in_its_place(url: str) -> None:

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NoReturn
 
 import eventdefs
@@ -51,8 +51,24 @@ _COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that *arguments* name; return its exit status."""
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # it was closed before we began, so that nobody reads it
+            setattr(sys, stream, open(os.devnull, "w"))
     words = list(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(format="eventdefs: %(message)s", level=logging.WARNING)
+    try:
+        return _flushed(_run(words))
+    except SystemExit as ended:  # of the parser, which has said why
+        raise SystemExit(_flushed(ended.code if isinstance(ended.code, int) else FINE)) from None
+
+
+def say(text: str) -> None:
+    """Write a line to standard error, behind what was written to standard output before."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{text}\n")
+
+
+def _run(words: Sequence[str]) -> int:
     try:
         options = _parser(words).parse_args(words)
         status: int = options.run(options)
@@ -64,6 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COULD_NOT
     except BrokenPipeError:
         return FINE
+    except OSError as error:
+        sys.stderr.write(f"eventdefs: {_told(error)}\n")
+        return COULD_NOT
     except KeyboardInterrupt:
         sys.stderr.write("eventdefs: interrupted\n")
         return 130
@@ -73,17 +92,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"eventdefs: a mistake in eventdefs: {type(error).__name__}: {error}\n")
         sys.stderr.write(f"eventdefs: set {TRACEBACK}=1 and run it again to see where, and report it\n")
         return COULD_NOT
-    finally:
-        _flush()
     return status
 
 
-def _flush() -> None:
-    """Write what waits; where nobody reads it any more, let Python not complain of it at the end."""
+def _told(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename is not None else reason
+
+
+def _flushed(status: int) -> int:
+    """Write what waits; return *status*, or that it could not be written, as on a full disk.
+
+    Where nobody reads it any more, nothing is wrong.
+    """
     try:
         sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python does not complain at the end
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"eventdefs: standard output: {_told(error)}\n")
+            return COULD_NOT
+    return status
 
 
 class Parser(argparse.ArgumentParser):
@@ -109,10 +138,15 @@ def _options(parser: argparse.ArgumentParser) -> set[str]:
 
 def full_parser() -> argparse.ArgumentParser:
     """Return the parser with the options of all commands."""
-    return _parser(list(_COMMANDS))
+    return _build_parser(_COMMANDS)
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser with the options of the command that *words* begin with, whose module alone is loaded."""
+    return _build_parser([word for word in words if not word.startswith("-")][:1])
+
+
+def _build_parser(wanted: Collection[str]) -> argparse.ArgumentParser:
     parser = Parser(
         prog="eventdefs",
         description="Turns OpenStack notifications into typed events, samples and usage, as YAML definitions say.",
@@ -122,7 +156,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"eventdefs {eventdefs.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in _COMMANDS.items():
-        if name in words:
+        if name in wanted:
             importlib.import_module(f"eventdefs.cli.{name.replace('-', '_')}").add_parser(commands, summary)
         else:
             commands.add_parser(name, help=summary)

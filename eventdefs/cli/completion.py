@@ -40,12 +40,36 @@ def run(arguments: argparse.Namespace) -> int:
     import shtab
 
     parser = cli.full_parser()
-    _prepare(parser)
-    sys.stdout.write(shtab.complete(parser, shell=arguments.shell) + "\n")
+    _prepare(parser, arguments.shell)
+    script = shtab.complete(parser, shell=arguments.shell)
+    if arguments.shell == "bash":  # which then completes files itself, where nothing else is offered
+        script = script.replace("complete -o bashdefault -F", "complete -o bashdefault -o default -F")
+    elif arguments.shell == "fish":
+        script += "\n" + "\n".join(_FISH_FILES.format(name) for name in _with_many_files(parser))
+    sys.stdout.write(script + "\n")
     return cli.FINE
 
 
-def _prepare(parser: argparse.ArgumentParser) -> None:
+_FISH_FILES = "complete -c eventdefs -n '__fish_seen_subcommand_from {}' -F"
+"""Files are offered after any word: an option may have many, of which shtab knows the first."""
+
+
+def _with_many_files(parser: argparse.ArgumentParser) -> list[str]:
+    """Return which commands have an option that takes several files."""
+    return [
+        name
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for name, below in action.choices.items()
+        if any(_is_many_files(one) for one in below._actions) or _with_many_files(below)
+    ]
+
+
+def _is_many_files(action: argparse.Action) -> bool:
+    return action.metavar in _FILES and action.nargs == "+" and bool(action.option_strings)
+
+
+def _prepare(parser: argparse.ArgumentParser, shell: str) -> None:
     """Say which words are files and which are codes, here and below."""
     import shtab
 
@@ -54,8 +78,10 @@ def _prepare(parser: argparse.ArgumentParser) -> None:
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for below in action.choices.values():
-                _prepare(below)
-        elif action.metavar in _FILES:
+                below.description = None  # so that the summary is shown, which is shorter
+                _prepare(below, shell)
+        elif action.metavar in _FILES and not (shell == "bash" and _is_many_files(action)):
+            # In bash it would be offered files only from there on, and no options; its own completion does files.
             action.complete = shtab.FILE  # type: ignore[attr-defined]
         elif action.metavar == "CODE":
             action.choices = list(CODES)

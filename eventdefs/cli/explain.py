@@ -163,11 +163,11 @@ class _Run:
             if not self._explain(place, notification):
                 status = cli.FINDINGS
         for reason in self._unread:
-            sys.stderr.write(f"eventdefs: {one_line(reason)}\n")
+            cli.say(f"eventdefs: {one_line(reason)}")
         if self._unread:
             return cli.COULD_NOT
         if not explained:
-            sys.stderr.write(f"eventdefs: none of {many(self._read, 'notification')} is the one that was asked for\n")
+            cli.say(f"eventdefs: none of {many(self._read, 'notification')} is the one that was asked for")
             return cli.FINDINGS
         return status
 

@@ -162,9 +162,9 @@ def _summarise(arguments: argparse.Namespace, read: _Read, event_types: Sequence
         said += f", and {read.corpus.untold:,} notifications of more event types, which are left out"
     if not event_types:
         said += "; the definitions cover all of them"
-    sys.stderr.write(f"{said}\n")
+    cli.say(said)
     if arguments.meters and event_types and arguments.meters not in written:
-        sys.stderr.write("nothing to measure was found\n")
+        cli.say("nothing to measure was found")
     if written:
         sys.stderr.write(f"written: {', '.join(written)}\n")
 

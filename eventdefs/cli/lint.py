@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         colours = colours_for(sys.stdout)
         sys.stdout.write("".join(as_text(one, colours) + "\n" for one in found))
     if not arguments.quiet:
-        sys.stderr.write(_summary(found, len(texts)) + "\n")
+        cli.say(_summary(found, len(texts)))
     if any(one.code == "E002" for one in found):
         return cli.COULD_NOT
     return cli.FINDINGS if any(arguments.strict or one.severity != "note" for one in found) else cli.FINE

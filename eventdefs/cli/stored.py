@@ -15,7 +15,7 @@ from eventdefs.cli.tables import FORMATS, csv_row
 from eventdefs.definitions.patterns import Pattern, parse_pattern
 from eventdefs.encode import encode_event, write_json
 from eventdefs.errors import EventdefsError
-from eventdefs.stores import EventQuery, SampleQuery, Store, open_store
+from eventdefs.stores import EventQuery, Kind, SampleQuery, Store, open_store
 from eventdefs.stores.conditions import Condition, parse_condition
 from eventdefs.types import Event
 
@@ -68,12 +68,15 @@ def show(
     arguments: argparse.Namespace,
     query: EventQuery | SampleQuery,
     ask: Callable[[Store, Any], Iterator[tuple[int, Any]]],
-    kind: str,
+    kind: Kind,
     heads: Sequence[str],
     row: Callable[[Any], Sequence[str]],
     line: Callable[[Any], str],
 ) -> int:
-    """Write what *query* asks for, and with `--follow` what is published later; return the exit status."""
+    """Write what *query* asks for, and with `--follow` what is published later; return the exit status.
+
+    What is there comes in the order of time, what is published later as it is committed. A sequence parts the two.
+    """
     if not 0 < arguments.interval <= LONGEST:
         raise EventdefsError(f"--interval is a time above 0, and at most {LONGEST} s")
     if query.begin is not None and query.end is not None and query.begin >= query.end:
@@ -83,15 +86,16 @@ def show(
     try:
         while True:
             last = store.last(kind)
-            for sequence, one in ask(store, query):
-                last = max(last, sequence)
+            for _, one in ask(store, query._replace(through=last)):
                 write(one)
             if not arguments.follow:
                 return cli.FINE
             sys.stdout.flush()
-            query = query._replace(after=last, newest=None)
+            query = query._replace(after=last, newest=None, by="sequence")
             time.sleep(arguments.interval)
     except KeyboardInterrupt:
+        if not arguments.follow:
+            raise
         return cli.FINE
     finally:
         store.close()

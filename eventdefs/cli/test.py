@@ -151,7 +151,7 @@ def _once(arguments: argparse.Namespace) -> Run:
     if low:
         assert coverage is not None
         told = f"coverage is {coverage.percent:.2f} %, less than {arguments.coverage_fail_under:g} %"
-        sys.stderr.write(f"eventdefs: {told}\n")
+        cli.say(f"eventdefs: {told}")
         status = status or cli.FINDINGS
     return Run(status, tuple(files), runner.read)
 

@@ -29,7 +29,7 @@ from yaml.resolver import Resolver
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.yamltraps import find_trap
 from eventdefs.errors import Fix
-from eventdefs.hints import did_you_mean, nearest
+from eventdefs.hints import nearest
 from eventdefs.types import Place
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -39,6 +39,8 @@ MAX_NUMBER = 1_000
 MAX_VALUE_NODES = 100_000
 """How many nodes one free-form value (a plugin's parameters) may unfold to, aliases counted each time."""
 
+MAX_ANCHORS = 200
+"""Of how many anchors it is guessed which was meant, which takes longer than all the rest."""
 MAX_ERRORS = 20
 """After how many syntax errors of a file no more are looked for."""
 
@@ -260,6 +262,8 @@ def _anchors_of(text: str, cut: str) -> set[str]:
 
 def _explained(text: str, place: Place, error: yaml.MarkedYAMLError) -> tuple[Place, str, Fix | None]:
     """Return where the syntax *error*, which was noticed at *place*, is to be put right, and how."""
+    if _OTHER_BREAKS.search(text):  # which the parser counts as lines, and nobody else
+        return place, "", None
     rows = text.split("\n")
     said = f"{error.problem}, {error.context}"
     begin = error.context_mark
@@ -275,6 +279,9 @@ def _explained(text: str, place: Place, error: yaml.MarkedYAMLError) -> tuple[Pl
         return place, "", None
     at = Place(place.file, trap.line, trap.column, trap.end_column)
     return at, trap.hint, None if trap.text is None else Fix(f"write {trap.text.strip()}", at, trap.text)
+
+
+_OTHER_BREAKS = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 
 
 class _TooMuch(Exception):
@@ -338,6 +345,15 @@ class _Builder:
                 keys.append(None)
         return root or Scalar(Place(self._file), "", None)
 
+    def _say_undefined(self, anchor: str, place: Place) -> None:
+        known = sorted(self._anchors) if len(self._anchors) <= MAX_ANCHORS else []
+        near = nearest(anchor, known)
+        meant = f" (did you mean '{near}'?)" if near else ""
+        listed = ", ".join(known) or (f"{len(self._anchors):,}" if self._anchors else "none")
+        fix = Fix(f"write *{near}", place, f"*{near}") if near else None
+        hint = f"anchors before this line: {listed}{meant}"
+        self._findings.add("E001", f"undefined alias *{anchor}", place, hint, fix=fix)
+
     def _node(self, event: Event) -> Node | None:
         """Return the node that *event* begins; None for events that begin none."""
         place = self._place(event)
@@ -350,11 +366,7 @@ class _Builder:
                 if str(event.anchor) in self._lost:
                     self._findings.say_nothing_at(place)
                 else:
-                    known_anchors = ", ".join(sorted(self._anchors)) or "none"
-                    hint = f"anchors before this line: {known_anchors}{did_you_mean(str(event.anchor), self._anchors)}"
-                    near = nearest(str(event.anchor), self._anchors)
-                    fix = Fix(f"write *{near}", place, f"*{near}") if near else None
-                    self._findings.add("E001", f"undefined alias *{event.anchor}", place, hint, fix=fix)
+                    self._say_undefined(str(event.anchor), place)
                 return Scalar(place, "", None)
             return known
         elif isinstance(event, SequenceStartEvent):

@@ -1,6 +1,7 @@
 """Stores: what publishers wrote, asked for again. A store is opened by the URL of its publisher, and never changed.
 
-What is asked for is a value; every store answers the same question in the same order, that of publishing.
+What is asked for is a value; every store answers the same question in the same order. Each row has the sequence in
+which it was committed, so that whoever remembers the last one goes on after it, misses nothing and gets nothing twice.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from eventdefs.definitions.patterns import Pattern
 from eventdefs.errors import PublisherURLError
 from eventdefs.publishers.urls import parse_url
 from eventdefs.stores.conditions import Condition
 from eventdefs.types import Event, Sample
+
+Kind = Literal["events", "samples"]
+Order = Literal["time", "sequence"]
 
 
 class EventQuery(NamedTuple):
@@ -26,8 +30,9 @@ class EventQuery(NamedTuple):
         tenant: whose it is, '' for nobody's.
         message_id: of the notification.
         conditions: on traits; all must hold.
-        after: only what was published later than this sequence.
+        after, through: only what has a later sequence than the one, and none later than the other.
         newest: only so many of them, the last ones.
+        by: the order, by time, or by sequence as they were committed.
     """
 
     types: Pattern | None = None
@@ -37,7 +42,9 @@ class EventQuery(NamedTuple):
     message_id: str | None = None
     conditions: tuple[Condition, ...] = ()
     after: int = 0
+    through: int | None = None
     newest: int | None = None
+    by: Order = "time"
 
 
 class SampleQuery(NamedTuple):
@@ -48,9 +55,8 @@ class SampleQuery(NamedTuple):
         begin, end: of the half-open time at which it was measured.
         tenant: the project, '' for none.
         resource_id: what was measured.
-        conditions: on `volume`, and on the metadata by other names; all must hold.
-        after: only what was published later than this sequence.
-        newest: only so many of them, the last ones.
+        conditions: on `volume`, `unit`, `type`, `user_id`, and on the metadata by other names; all must hold.
+        after, through, newest, by: as of events.
     """
 
     meters: Pattern | None = None
@@ -60,7 +66,9 @@ class SampleQuery(NamedTuple):
     resource_id: str | None = None
     conditions: tuple[Condition, ...] = ()
     after: int = 0
+    through: int | None = None
     newest: int | None = None
+    by: Order = "time"
 
 
 class Store(Protocol):
@@ -70,8 +78,8 @@ class Store(Protocol):
 
     def samples(self, query: SampleQuery) -> Iterator[tuple[int, Sample]]: ...
 
-    def last(self, kind: str) -> int:
-        """Return the last sequence of the *kind*, ``events`` or ``samples``; 0 where there is none."""
+    def last(self, kind: Kind) -> int:
+        """Return the last sequence of the *kind*; 0 where there is none."""
 
     def close(self) -> None: ...
 

@@ -65,8 +65,8 @@ def _as_type_of(value: Any, text: str) -> Any:
 def parse_condition(text: str) -> Condition:
     """Read a condition.
 
-    >>> parse_condition("size >= 10")
-    Condition(name='size', operator='>=', text='10')
+    >>> parse_condition("size >= 10")[:3]
+    ('size', '>=', '10')
 
     Raises:
         ValueError: it is none.

@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonpath_rw import jsonpath as tree
 
-from eventdefs.definitions import dialect
+from eventdefs.definitions import dialect, keys
 from eventdefs.definitions.fields import Fields
 from eventdefs.definitions.findings import Findings
 from eventdefs.definitions.paths import Path
@@ -18,7 +18,7 @@ from eventdefs.errors import Fix
 from eventdefs.hints import did_you_mean, nearest
 from eventdefs.types import Place
 
-BODY = ("ctxt", "publisher_id", "event_type", "payload", "metadata", "priority")
+BODY = tuple(keys.BODY)
 """What paths see at the top."""
 
 _ALWAYS_THERE = (("payload",), ("event_type",))
