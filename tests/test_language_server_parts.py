@@ -569,9 +569,9 @@ def test_other_files_are_known(text: str) -> None:
 
 def test_settings_are_laid_over_each_other() -> None:
     """A later setting replaces an earlier one; paths are relative to the folder, nothing changes nothing."""
-    settings = Settings().changed({"corpus": "a", "definitions": ["b", "/c"]}, "/work")
-    assert settings == Settings(("/work/a",), ("/work/b", "/c"))
-    assert settings.changed({"corpus": [], "definitions": None}, "/other") == Settings((), ("/work/b", "/c"))
+    settings = Settings().changed({"corpus": "a", "definitions": ["b", "/c"]}, "/folder")
+    assert settings == Settings(("/folder/a",), ("/folder/b", "/c"))
+    assert settings.changed({"corpus": [], "definitions": None}, "/other") == Settings((), ("/folder/b", "/c"))
     assert settings.changed(None, None) == settings
 
 
