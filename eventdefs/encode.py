@@ -101,3 +101,8 @@ def error_record(notification: Notification, problem: Problem, definition: str) 
         "value": problem.value,
         "reason": problem.reason,
     }
+
+
+def one_line(text: str) -> str:
+    """Escape what a terminal would obey or break lines at: payloads are somebody else's text."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

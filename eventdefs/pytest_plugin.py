@@ -72,7 +72,7 @@ class DefinitionTests(pytest.File):
             CollectError: no case of the file can run; the error says everything that is wrong.
         """
         from eventdefs.cases.running import Broken
-        from eventdefs.cli.tables import one_line
+        from eventdefs.encode import one_line
 
         suite = _runner(self.config).open(str(self.path))
         if isinstance(suite, Broken):
@@ -113,7 +113,7 @@ class DefinitionCase(pytest.Item):
         if not isinstance(excinfo.value, CaseFailed):
             return super().repr_failure(excinfo, style)
         from eventdefs.cases.reporting import details
-        from eventdefs.cli.tables import one_line
+        from eventdefs.encode import one_line
 
         return "\n".join(one_line(line) for line in details(excinfo.value.result))
 

@@ -89,3 +89,8 @@ def _zone(part: dict[str, str | None]) -> timezone:
 def naive_text(time: datetime) -> str:
     """Write *time* as Ceilometer's formats have it: ISO 8601, UTC, without a zone."""
     return time.replace(tzinfo=None).isoformat()
+
+
+def utc_text(time: datetime) -> str:
+    """Return *time*, which is in UTC, as JSON has it: ``2026-08-01T01:02:03Z``."""
+    return time.isoformat().replace("+00:00", "Z")

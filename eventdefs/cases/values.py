@@ -16,6 +16,7 @@ import yaml
 
 from eventdefs.definitions import source
 from eventdefs.definitions.source import MAX_VALUE_NODES, Node, Scalar
+from eventdefs.times import utc_text
 
 Bindings = Mapping[str, Node]
 """What `each` gives for the names that stand in angle brackets."""
@@ -155,7 +156,7 @@ _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null")
 
 
 def time_text(time: datetime) -> str:
-    return time.isoformat().replace("+00:00", "Z")
+    return utc_text(time)
 
 
 def written(value: Any) -> str:

@@ -11,13 +11,12 @@ from typing import Any
 
 from eventdefs import cli
 from eventdefs.cli.colours import colours_for
-from eventdefs.cli.tables import many, one_line, write_table
-from eventdefs.consumers.files import find_files, read_messages
-from eventdefs.decode import decode_notifications
+from eventdefs.cli.tables import many, write_table
+from eventdefs.consumers.files import find_files, read_notifications
 from eventdefs.definitions import Definitions, load_definitions, shipped_definitions
 from eventdefs.definitions.compare import EXAMPLES, KINDS, ConversionComparison, Found
 from eventdefs.definitions.rewritten import Rewritten, rewritten
-from eventdefs.encode import write_json
+from eventdefs.encode import one_line, write_json
 from eventdefs.errors import DecodeError, InputError
 from eventdefs.types import Period, excerpt
 
@@ -92,14 +91,13 @@ def run(arguments: argparse.Namespace) -> int:
     hours = Hours(old, new) if "hours" in only else None
     unread: Counter[str] = Counter()
     for file in find_files(arguments.corpus):
-        for message in read_messages(file):
-            for notification in decode_notifications(message.data):
-                if isinstance(notification, DecodeError):
-                    unread[notification.reason[:200]] += 1
-                    continue
-                before, after = comparison.add(notification, message.place)
-                if hours is not None:
-                    hours.add(before.periods, after.periods)
+        for place, notification in read_notifications(file):
+            if isinstance(notification, DecodeError):
+                unread[notification.reason[:200]] += 1
+                continue
+            before, after = comparison.add(notification, place)
+            if hours is not None:
+                hours.add(before.periods, after.periods)
     for reason, count in unread.most_common(10):
         sys.stderr.write(f"eventdefs: {many(count, 'message')} cannot be read: {one_line(reason)}\n")
     found = [one for one in comparison.found() if one.change.kind in only]

@@ -13,6 +13,7 @@ from eventdefs.encode import event_document, write_json
 from eventdefs.publishers import Batch
 from eventdefs.publishers.stdout import lines_of
 from eventdefs.stores import EventQuery
+from eventdefs.times import utc_text
 from eventdefs.types import Event
 
 _EXAMPLES = """\
@@ -89,5 +90,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _text(value: Any) -> str:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return utc_text(value)
     return "" if value is None else str(value)

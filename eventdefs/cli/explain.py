@@ -14,9 +14,8 @@ import msgspec
 
 from eventdefs import cli
 from eventdefs.cli.colours import Colours, Style, colours_for
-from eventdefs.cli.tables import many, one_line
-from eventdefs.consumers.files import find_files, read_messages
-from eventdefs.decode import decode_notifications
+from eventdefs.cli.tables import many
+from eventdefs.consumers.files import find_files, read_notifications
 from eventdefs.definitions import Definitions, load_definitions
 from eventdefs.definitions.converters import explain_source
 from eventdefs.definitions.explain import (
@@ -32,9 +31,10 @@ from eventdefs.definitions.explain import (
     explain,
     plan,
 )
-from eventdefs.encode import event_document, write_json
+from eventdefs.encode import event_document, one_line, write_json
 from eventdefs.errors import DecodeError, InputError
 from eventdefs.hints import did_you_mean
+from eventdefs.times import utc_text
 from eventdefs.types import DefinitionRef, Event, Notification, Period, Place, Problem, Sample, excerpt
 
 _EXAMPLES = """\
@@ -175,9 +175,7 @@ class _Run:
         """Yield what the files hold; a file that cannot be read to its end does not stop the others."""
         for file in files:
             try:
-                for message in read_messages(file):
-                    for notification in decode_notifications(message.data):
-                        yield message.place, notification
+                yield from read_notifications(file)
             except InputError as error:
                 self._unread.append(str(error))
 
@@ -510,7 +508,7 @@ def _shown(value: Any) -> str:
 
 
 def _time_text(time: datetime) -> str:
-    return time.isoformat().replace("+00:00", "Z")
+    return utc_text(time)
 
 
 def _origin(trait: TraitExplanation) -> str:

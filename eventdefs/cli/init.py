@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eventdefs import cli
-from eventdefs.cli.tables import many, one_line
-from eventdefs.consumers.files import find_files, read_messages
-from eventdefs.decode import decode_notifications
+from eventdefs.cli.tables import many
+from eventdefs.consumers.files import find_files, read_notifications
 from eventdefs.definitions import load_definitions
 from eventdefs.definitions.corpus import Corpus
 from eventdefs.definitions.propose import propose
-from eventdefs.encode import write_json
+from eventdefs.encode import one_line, write_json
 from eventdefs.errors import DecodeError, EventdefsError, InputError
 from eventdefs.types import Place
 
@@ -92,12 +91,11 @@ class _Read:
     def add(self, files: Sequence[str]) -> None:
         for file in files:
             try:
-                for message in read_messages(file):
-                    for notification in decode_notifications(message.data):
-                        if isinstance(notification, DecodeError):
-                            self._fail(_Undecodable(message.place, notification.reason))
-                        else:
-                            self.corpus.add(notification, message.place)
+                for place, notification in read_notifications(file):
+                    if isinstance(notification, DecodeError):
+                        self._fail(_Undecodable(place, notification.reason))
+                    else:
+                        self.corpus.add(notification, place)
             except InputError as error:
                 self.unread.append(str(error))
 

@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 from eventdefs import cli
 from eventdefs.cli.colours import Colours, Style, colours_for
-from eventdefs.cli.tables import many, one_line
+from eventdefs.cli.tables import many
 from eventdefs.definitions.findings import CODES, Findings
 from eventdefs.definitions.lint import Report, lint_texts
 from eventdefs.definitions.loader import read_files, shipped_definitions, shipped_file
-from eventdefs.encode import write_json
+from eventdefs.encode import one_line, write_json
 from eventdefs.errors import EventdefsError, Finding
 from eventdefs.hints import did_you_mean
 from eventdefs.types import Place
@@ -117,8 +117,7 @@ def _read(arguments: argparse.Namespace, findings: Findings) -> list[tuple[str, 
 def _with_corpus(report: Report, paths: Sequence[str] | None) -> Sequence[Finding]:
     if not paths:
         return report.findings
-    from eventdefs.consumers.files import find_files, read_messages
-    from eventdefs.decode import decode_notifications
+    from eventdefs.consumers.files import find_files, read_notifications
     from eventdefs.definitions.corpus import Corpus
     from eventdefs.definitions.lint.corpus import lint_corpus
     from eventdefs.errors import DecodeError
@@ -126,12 +125,11 @@ def _with_corpus(report: Report, paths: Sequence[str] | None) -> Sequence[Findin
     corpus = Corpus()
     unread: Counter[str] = Counter()
     for file in find_files(paths):
-        for message in read_messages(file):
-            for notification in decode_notifications(message.data):
-                if isinstance(notification, DecodeError):
-                    unread[notification.reason[:200]] += 1
-                else:
-                    corpus.add(notification, message.place)
+        for place, notification in read_notifications(file):
+            if isinstance(notification, DecodeError):
+                unread[notification.reason[:200]] += 1
+            else:
+                corpus.add(notification, place)
     for reason, count in unread.most_common(10):
         sys.stderr.write(f"eventdefs: {many(count, 'message')} of the corpus cannot be read: {one_line(reason)}\n")
     files = {file: number for number, (file, _) in enumerate(report.reading.texts)}

@@ -10,8 +10,8 @@ import threading
 from typing import Any
 
 from eventdefs import cli
-from eventdefs.cli.tables import many, one_line
-from eventdefs.encode import write_json
+from eventdefs.cli.tables import many
+from eventdefs.encode import one_line, write_json
 from eventdefs.errors import EventdefsError, InputError
 
 PORT = 8765

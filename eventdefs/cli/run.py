@@ -13,8 +13,7 @@ from typing import Any, TextIO
 from eventdefs import cli
 from eventdefs.cli.arguments import duration
 from eventdefs.cli.tables import many
-from eventdefs.consumers.files import find_files, read_messages
-from eventdefs.decode import decode_notifications
+from eventdefs.consumers.files import find_files, read_notifications
 from eventdefs.definitions import Definitions, Options, load_definitions
 from eventdefs.encode import error_record, write_json
 from eventdefs.errors import DecodeError, InputError, LedgerError, ReaderGoneError, RetryableDeliveryError
@@ -173,9 +172,7 @@ def _notifications(files: list[str], summary: Summary) -> Iterator[tuple[Place, 
     """Yield what the files hold; a file that cannot be read to its end does not stop the others."""
     for file in files:
         try:
-            for message in read_messages(file):
-                for notification in decode_notifications(message.data):
-                    yield message.place, notification
+            yield from read_notifications(file)
         except InputError as error:
             summary.unread.append(str(error))
 

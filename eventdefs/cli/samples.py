@@ -10,6 +10,7 @@ from eventdefs.encode import write_json
 from eventdefs.publishers import Batch
 from eventdefs.publishers.stdout import lines_of
 from eventdefs.stores import SampleQuery
+from eventdefs.times import utc_text
 from eventdefs.types import Sample
 
 _EXAMPLES = """\
@@ -65,4 +66,4 @@ def run(arguments: argparse.Namespace) -> int:
 def _row(sample: Sample) -> list[str]:
     values = (sample.name, sample.type, sample.volume, sample.unit, sample.resource_id, sample.project_id)
     texts = ["" if value is None else str(value) for value in (*values, sample.user_id, sample.id)]
-    return [sample.timestamp.isoformat().replace("+00:00", "Z"), *texts, write_json(sample.metadata).decode()]
+    return [utc_text(sample.timestamp), *texts, write_json(sample.metadata).decode()]

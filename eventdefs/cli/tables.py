@@ -8,6 +8,8 @@ import re
 import sys
 from collections.abc import Sequence
 
+from eventdefs.encode import one_line
+
 _SEPARATORS = ("\r", "\t", ";")
 """What some spreadsheets begin a row or a cell at, where it is not quoted."""
 _NUMBER = re.compile(r"-\d+(\.\d+)?", re.ASCII).fullmatch
@@ -49,8 +51,3 @@ def _inert(cell: str) -> str:
 def many(count: int, word: str) -> str:
     """Return *count* and *word*, with an s where there are several."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
-def one_line(text: str) -> str:
-    """Escape what a terminal would obey or break lines at: payloads are somebody else's text."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -14,8 +14,8 @@ from eventdefs.cases.files import update_file
 from eventdefs.cases.reporting import as_row, details, junit, totals, totals_text
 from eventdefs.cases.running import Broken, Result, Runner, State, Suite, find_test_files, state_of
 from eventdefs.cli.colours import Colours, Style, colours_for
-from eventdefs.cli.tables import many, one_line
-from eventdefs.encode import write_json
+from eventdefs.cli.tables import many
+from eventdefs.encode import one_line, write_json
 from eventdefs.errors import InputError
 
 _EXAMPLES = """\

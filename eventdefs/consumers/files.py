@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from eventdefs.decode import read_json
+from eventdefs.decode import decode_notifications, read_json
 from eventdefs.errors import DecodeError, InputError
-from eventdefs.types import Place
+from eventdefs.types import Notification, Place
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 CHUNK = 64 * 1024
@@ -197,3 +197,14 @@ def _split(whole: bytes, file: str, number: int) -> list[Message]:
         counted = position
         found.append(Message(text[position:end].encode("utf-8", "surrogatepass"), Place(file, number)))
         position = end
+
+
+def read_notifications(file: str) -> Iterator[tuple[Place, Notification | DecodeError]]:
+    """Yield the notifications of *file* with their places; what is none comes as the error that says why.
+
+    Raises:
+        InputError: the file cannot be read, or not to its end.
+    """
+    for message in read_messages(file):
+        for notification in decode_notifications(message.data):
+            yield message.place, notification

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from eventdefs.definitions.registry import Definitions
+from eventdefs.times import utc_text
 from eventdefs.types import Conversion, Event, Notification, Place, Problem, Sample, TraitType, excerpt
 
 MAX_CHANGES = 10_000
@@ -94,7 +95,7 @@ class ConversionComparison:
 
 
 def _shown(value: Any) -> str:
-    return excerpt(value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value)
+    return excerpt(utc_text(value) if isinstance(value, datetime) else value)
 
 
 def _changes(notification: Notification, before: Conversion, after: Conversion) -> Iterator[tuple[Change, Any, Any]]:

@@ -11,6 +11,7 @@ from eventdefs.metering.claims import HOUR, Group, parse_label, to_micros, to_ti
 from eventdefs.metering.hours import HourState, counts_before
 from eventdefs.metering.records import micros_of, nanos_from
 from eventdefs.metering.store import Query, Resource, Store
+from eventdefs.times import utc_text
 from eventdefs.types import Gap, Period, Record, Refusal, Usage
 
 DIMENSIONS = ("month", "day", "hour", "meter", "tenant", "resource", "dimensions")
@@ -196,7 +197,7 @@ def _within(query: Query, hour: int) -> bool:
 
 
 def _time(time: datetime) -> str:
-    return time.isoformat().replace("+00:00", "Z")
+    return utc_text(time)
 
 
 def _odd_gaps(store: Store, query: Query) -> Iterator[Oddity]:

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from eventdefs.consumers.files import find_files, read_messages
-from eventdefs.decode import decode_notifications
+from eventdefs.consumers.files import find_files, read_notifications
 from eventdefs.definitions import shipped_definitions
 from eventdefs.definitions.corpus import Corpus, Example
 from eventdefs.definitions.findings import Findings
@@ -125,12 +124,11 @@ def _read_corpus(paths: Sequence[str]) -> tuple[tuple[Example, ...], int, int]:
     corpus = Corpus()
     undecodable = 0
     for file in find_files(paths):
-        for message in read_messages(file):
-            for notification in decode_notifications(message.data):
-                if isinstance(notification, DecodeError):
-                    undecodable += 1
-                else:
-                    corpus.add(notification, message.place)
+        for place, notification in read_notifications(file):
+            if isinstance(notification, DecodeError):
+                undecodable += 1
+            else:
+                corpus.add(notification, place)
     examples = [example for name in sorted(corpus.event_types) for example in corpus.event_types[name].examples]
     return tuple(examples), corpus.count, undecodable
 

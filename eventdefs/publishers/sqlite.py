@@ -224,7 +224,8 @@ def _storable(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def _time(value: datetime | None) -> str | None:
+def stored_time(value: datetime | None) -> str | None:
+    """Return a time as the columns have it: in UTC, with microseconds, so that it sorts as text."""
     return None if value is None else value.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
@@ -243,7 +244,7 @@ def _event_row(event: Event) -> tuple[Any, ...]:
         event.tenant or "",
         event.message_id,
         event.event_type,
-        _time(event.generated),
+        stored_time(event.generated),
         event.priority,
         event.publisher_id,
         _json(document.traits),
@@ -263,7 +264,7 @@ def _sample_row(sample: Sample) -> tuple[Any, ...]:
         _text(sample.resource_id),
         _text(sample.project_id),
         _text(sample.user_id),
-        _time(sample.timestamp),
+        stored_time(sample.timestamp),
         _json(sample.metadata),
     )
 
@@ -276,13 +277,13 @@ def _period_row(period: Period) -> tuple[Any, ...]:
         period.resource_id,
         _text(period.project_id),
         _text(period.user_id),
-        _time(period.begin),
-        _time(period.end),
-        _time(period.not_before),
-        _time(period.timestamp),
+        stored_time(period.begin),
+        stored_time(period.end),
+        stored_time(period.not_before),
+        stored_time(period.timestamp),
         _json(period.dimensions),
         period.message_id,
-        _time(period.not_after),
+        stored_time(period.not_after),
         period.status,
     )
 
@@ -295,9 +296,9 @@ def _usage_row(usage: Usage) -> tuple[Any, ...]:
         usage.resource_id,
         usage.project_id,
         _json(usage.dimensions),
-        _time(usage.period_start),
-        _time(usage.period_end),
-        _time(usage.timestamp),
+        stored_time(usage.period_start),
+        stored_time(usage.period_end),
+        stored_time(usage.timestamp),
         usage.quantity,
         usage.delta,
         usage.seconds,
@@ -307,10 +308,10 @@ def _usage_row(usage: Usage) -> tuple[Any, ...]:
         usage.closed_by,
         usage.reason,
         _json(usage.evidence),
-        _time(usage.recorded_at),
+        stored_time(usage.recorded_at),
         usage.sequence,
     )
 
 
 def _note_row(record: Gap | Refusal | Closure) -> tuple[Any, ...]:
-    return record.id, kind_of(record), record.meter, _time(begin_of(record)), _json(record)
+    return record.id, kind_of(record), record.meter, stored_time(begin_of(record)), _json(record)

@@ -10,9 +10,11 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
+from eventdefs.encode import one_line
 from eventdefs.errors import ReaderGoneError, RetryableDeliveryError
 from eventdefs.publishers import Batch, Delivered, PublisherURL
 from eventdefs.publishers.formats import FORMATS, encode_lines
+from eventdefs.times import utc_text
 from eventdefs.types import DEFAULT_TRAITS, Closure, Event, Gap, Period, Refusal, Sample, Usage
 
 
@@ -64,7 +66,7 @@ def lines_of(batch: Batch) -> Iterator[str]:
     rows += [(record.recorded_at, _note(record)) for record in batch.records if not isinstance(record, Usage)]
     rows += [(record.timestamp, _usage(record)) for record in batch.records if isinstance(record, Usage)]
     for time, text in sorted(rows, key=lambda row: row[0]):
-        yield _one_line(f"{time:%Y-%m-%d %H:%M:%S}  {text}")
+        yield one_line(f"{time:%Y-%m-%d %H:%M:%S}  {text}")
 
 
 def _event(event: Event) -> str:
@@ -103,9 +105,4 @@ def _note(record: Gap | Refusal | Closure) -> str:
 
 
 def _value(value: Any) -> str:
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
-
-
-def _one_line(text: str) -> str:
-    """Escape what a terminal would obey or break lines at: payloads are somebody else's text."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return utc_text(value) if isinstance(value, datetime) else str(value)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -20,7 +19,7 @@ import msgspec
 
 from eventdefs.definitions.patterns import Pattern, PatternIndex
 from eventdefs.errors import EventdefsError, PublisherURLError, RetryableDeliveryError
-from eventdefs.publishers.sqlite import SCHEMA_VERSION, SQLiteOptions
+from eventdefs.publishers.sqlite import SCHEMA_VERSION, SQLiteOptions, stored_time
 from eventdefs.publishers.urls import PublisherURL, read_options
 from eventdefs.stores import EventQuery, Kind, SampleQuery
 from eventdefs.stores.conditions import Condition
@@ -276,7 +275,7 @@ class _Keys:
         names.narrow(self, table.called, searched)
         for bound, sign in ((query.begin, ">="), (query.end, "<")):
             if bound is not None:
-                self.add(f"{table.time} {sign} ?", _time(bound))
+                self.add(f"{table.time} {sign} ?", stored_time(bound))
 
     def question(self) -> tuple[str, list[Any]]:
         """Return the statement and its values."""
@@ -352,10 +351,6 @@ def _matcher(pattern: Pattern | None) -> Callable[[Any], bool]:
         return lambda name: True
     index = PatternIndex([pattern])
     return lambda name: index.last(str(name)) is not None
-
-
-def _time(value: datetime) -> str:
-    return value.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 # --- reading rows ----------------------------------------------------------------------------------------------------

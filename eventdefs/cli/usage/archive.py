@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from eventdefs.cli.tables import many
-from eventdefs.consumers.files import find_files, read_messages
-from eventdefs.decode import decode_notifications
+from eventdefs.consumers.files import find_files, read_notifications
 from eventdefs.definitions import Definitions, load_definitions
 from eventdefs.errors import DecodeError, LedgerError
 from eventdefs.metering import open_ledger
@@ -69,19 +68,18 @@ class Archive:
     def claims(self) -> Iterator[tuple[Place, Notification, Period]]:
         """Yield each claim, with its notification and where that stands."""
         for file in self._files:
-            for message in read_messages(file):
-                for notification in decode_notifications(message.data):
-                    if isinstance(notification, DecodeError):
-                        self.unread[notification.reason[:200]] += 1
-                        continue
-                    self.read += 1
-                    self.first = min(self.first, notification.timestamp)
-                    self.last = max(self.last, notification.timestamp)
-                    conversion = self._definitions.convert(notification)
-                    self.problems += any(problem.kind == "period" for problem in conversion.problems)
-                    for period in conversion.periods:
-                        self.longest = max(self.longest, period.end - period.begin)
-                        yield message.place, notification, period
+            for place, notification in read_notifications(file):
+                if isinstance(notification, DecodeError):
+                    self.unread[notification.reason[:200]] += 1
+                    continue
+                self.read += 1
+                self.first = min(self.first, notification.timestamp)
+                self.last = max(self.last, notification.timestamp)
+                conversion = self._definitions.convert(notification)
+                self.problems += any(problem.kind == "period" for problem in conversion.problems)
+                for period in conversion.periods:
+                    self.longest = max(self.longest, period.end - period.begin)
+                    yield place, notification, period
 
     def count(self, url: str = "memory://") -> Ledger:
         """Return a ledger of its own that has counted all claims."""

@@ -11,12 +11,14 @@ from typing import Any
 import msgspec
 
 from eventdefs import cli
-from eventdefs.cli.tables import many, one_line
+from eventdefs.cli.tables import many
 from eventdefs.cli.usage import archive
 from eventdefs.cli.usage.asking import hour_of, opened
+from eventdefs.encode import one_line
 from eventdefs.metering.claims import storable, to_micros, to_time
 from eventdefs.metering.reports import Stretch, cuts_of, dimensions_text, revisions, stretches
 from eventdefs.metering.store import Resource
+from eventdefs.times import utc_text
 from eventdefs.types import Period, Place, Record, Usage
 
 
@@ -124,12 +126,12 @@ def _write_json(
     document: dict[str, Any] = {
         "meter": arguments.meter,
         "resource_id": arguments.resource,
-        "period_start": arguments.hour.isoformat().replace("+00:00", "Z"),
+        "period_start": utc_text(arguments.hour),
         "records": msgspec.to_builtins(found),
         "stretches": [
             {
-                "start": to_time(part.start).isoformat().replace("+00:00", "Z"),
-                "stop": to_time(part.stop).isoformat().replace("+00:00", "Z"),
+                "start": utc_text(to_time(part.start)),
+                "stop": utc_text(to_time(part.stop)),
                 "status": part.status,
                 "project_id": None if part.group is None else part.group.project_id,
                 "dimensions": {} if part.group is None else dict(part.group.dimensions),

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from eventdefs.cli.tables import one_line
+from eventdefs.encode import one_line
 from eventdefs.errors import LedgerError
 from eventdefs.metering.reports import dimensions_text
 from eventdefs.types import Usage
