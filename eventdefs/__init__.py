@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from eventdefs.definitions import Definitions, Options, load_definitions, parse_definitions
     from eventdefs.encode import encode_event
     from eventdefs.errors import (
+        AccessDeniedError,
         DecodeError,
         DefinitionErrors,
         DeliveryError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Finding,
         InputError,
         LedgerError,
+        PartialDeliveryError,
         PathEvaluationError,
         PathSyntaxError,
         PermanentDeliveryError,
@@ -42,10 +44,12 @@ if TYPE_CHECKING:
     )
     from eventdefs.metering import Ledger, LedgerSettings, open_ledger
     from eventdefs.pipeline import Pipeline, Sink
-    from eventdefs.publishers import Batch, Publisher, open_publisher
+    from eventdefs.publishers import Publisher, open_publisher
     from eventdefs.types import (
+        Batch,
         Closure,
         Conversion,
+        Delivered,
         Event,
         Gap,
         Notification,
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
         Place,
         Problem,
         Refusal,
+        Refused,
         Sample,
         TraitType,
         Usage,
@@ -66,6 +71,7 @@ _HOMES = {
     "eventdefs.definitions": ("Definitions", "Options", "load_definitions", "parse_definitions"),
     "eventdefs.encode": ("encode_event",),
     "eventdefs.errors": (
+        "AccessDeniedError",
         "DecodeError",
         "DefinitionErrors",
         "DeliveryError",
@@ -73,6 +79,7 @@ _HOMES = {
         "Finding",
         "InputError",
         "LedgerError",
+        "PartialDeliveryError",
         "PathEvaluationError",
         "PathSyntaxError",
         "PermanentDeliveryError",
@@ -81,10 +88,12 @@ _HOMES = {
     ),
     "eventdefs.metering": ("Ledger", "LedgerSettings", "open_ledger"),
     "eventdefs.pipeline": ("Pipeline", "Sink"),
-    "eventdefs.publishers": ("Batch", "Publisher", "open_publisher"),
+    "eventdefs.publishers": ("Publisher", "open_publisher"),
     "eventdefs.types": (
+        "Batch",
         "Closure",
         "Conversion",
+        "Delivered",
         "Event",
         "Gap",
         "Notification",
@@ -92,6 +101,7 @@ _HOMES = {
         "Place",
         "Problem",
         "Refusal",
+        "Refused",
         "Sample",
         "TraitType",
         "Usage",
@@ -100,12 +110,14 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AccessDeniedError",
     "Batch",
     "Closure",
     "Conversion",
     "DecodeError",
     "DefinitionErrors",
     "Definitions",
+    "Delivered",
     "DeliveryError",
     "Event",
     "EventBus",
@@ -118,6 +130,7 @@ __all__ = [
     "LedgerSettings",
     "Notification",
     "Options",
+    "PartialDeliveryError",
     "PathEvaluationError",
     "PathSyntaxError",
     "Period",
@@ -128,6 +141,7 @@ __all__ = [
     "Publisher",
     "PublisherURLError",
     "Refusal",
+    "Refused",
     "RetryableDeliveryError",
     "Sample",
     "Sink",

@@ -10,8 +10,10 @@ EventdefsError
  |-- LedgerError                 what is asked of a ledger cannot be done
  `-- DeliveryError               a batch was not delivered
       |-- RetryableDeliveryError    the same batch may be accepted later
-      `-- PermanentDeliveryError    it never will
-           `-- ReaderGoneError          whoever read our output has enough
+      |    `-- AccessDeniedError        when somebody has put our credentials or rights in order
+      |-- PermanentDeliveryError    it never will
+      |    `-- ReaderGoneError          whoever read our output has enough
+      `-- PartialDeliveryError      some of it was delivered; says what may be later, and what never will
 
 Bad data inside a notification raises nothing: it is a `Problem` beside the result (see types.py).
 """
@@ -21,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from eventdefs.types import Place
+from eventdefs.types import Batch, Delivered, Place, Refused
 
 
 class EventdefsError(Exception):
@@ -148,7 +150,22 @@ class DeliveryError(EventdefsError):
 
 
 class RetryableDeliveryError(DeliveryError):
-    """The same batch may be accepted later: time-out, disk full, broker away."""
+    """The same batch may be accepted later: time-out, disk full, broker away.
+
+    Attributes:
+        after: how many seconds the target asks us to wait, None where it does not say.
+    """
+
+    def __init__(self, reason: str, *, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class AccessDeniedError(RetryableDeliveryError):
+    """The target does not let us in, or lets us in without the rights that we need (401, 403).
+
+    Nothing that waits is at fault, so nothing is dead-lettered for it: it is said loudly, and tried again slowly.
+    """
 
 
 class PermanentDeliveryError(DeliveryError):
@@ -157,3 +174,31 @@ class PermanentDeliveryError(DeliveryError):
 
 class ReaderGoneError(PermanentDeliveryError):
     """Whoever read our output has closed it, as `head` does; no fault of anybody."""
+
+
+class PartialDeliveryError(DeliveryError):
+    """Some of a batch was delivered, and some was not.
+
+    Attributes:
+        delivered: how many were, and how many of them were there already.
+        again: what may be accepted later, empty where there is nothing of that.
+        error: why *again* was not accepted, None where it is empty.
+        refused: what never will be accepted, each with the reason.
+    """
+
+    def __init__(
+        self,
+        delivered: Delivered,
+        again: Batch,
+        error: RetryableDeliveryError | None,
+        refused: Sequence[Refused] = (),
+    ) -> None:
+        self.delivered = delivered
+        self.again = again
+        self.error = error
+        self.refused = tuple(refused)
+        reasons = [str(error)] if error is not None else []
+        reasons += dict.fromkeys(one.reason for one in self.refused[:3])
+        super().__init__(
+            f"{delivered.published} delivered, {len(again)} not yet, {len(self.refused)} refused: {'; '.join(reasons)}"
+        )

@@ -14,8 +14,8 @@ from eventdefs.definitions import Definitions
 from eventdefs.errors import DeliveryError, PermanentDeliveryError
 from eventdefs.metering.ledger import Counts, Ledger
 from eventdefs.metering.records import sample_of
-from eventdefs.publishers import Batch, Publisher
-from eventdefs.types import Conversion, Event, Notification, Period, Sample, Usage
+from eventdefs.publishers import Publisher
+from eventdefs.types import Batch, Conversion, Event, Notification, Period, Sample, Usage
 
 
 class Sink:

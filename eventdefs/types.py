@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -279,14 +279,97 @@ Record = Usage | Gap | Refusal | Closure
 """What a ledger records."""
 
 
-def kind_of(record: Record) -> str:
-    """Return the word that stands under `kind` where *record* is written."""
-    return str(record.__struct_config__.tag)
+def kind_of(item: Event | Sample | Period | Record) -> str:
+    """Return the word that stands under `kind` where *item* is written."""
+    return str(item.__struct_config__.tag)
 
 
 def begin_of(record: Record) -> datetime:
     """Return when what *record* is about begins."""
     return record.period_start if isinstance(record, (Usage, Closure)) else record.begin
+
+
+Item = Event | Sample | Period | Record
+"""One thing that is published."""
+
+Identity = tuple[str, str] | tuple[str, str, str]
+
+
+def identity_of(item: Item) -> Identity:
+    """Return what *item* is known by in every store: an event by tenant and message_id, all else by kind and id."""
+    if isinstance(item, Event):
+        return "event", item.tenant or "", item.message_id
+    return kind_of(item), item.id
+
+
+class Batch:
+    """What is published together: events, samples, periods, and records of usage.
+
+    Attributes:
+        events, samples, periods, records: what is published, each in its order.
+        origins: the notifications that the items came from, by identity, as far as they are at hand: what a target
+            refuses is dead-lettered with its origin.
+        replace: whether a store takes these values instead of those that it has, as a replay may ask for.
+    """
+
+    __slots__ = ("events", "origins", "periods", "records", "replace", "samples")
+
+    def __init__(
+        self,
+        events: Sequence[Event] = (),
+        samples: Sequence[Sample] = (),
+        periods: Sequence[Period] = (),
+        records: Sequence[Record] = (),
+        *,
+        origins: Mapping[Identity, Notification] = {},
+        replace: bool = False,
+    ) -> None:
+        self.events = events
+        self.samples = samples
+        self.periods = periods
+        self.records = records
+        self.origins = origins
+        self.replace = replace
+
+    def __len__(self) -> int:
+        return len(self.events) + len(self.samples) + len(self.periods) + len(self.records)
+
+    def __iter__(self) -> Iterator[Item]:
+        yield from self.events
+        yield from self.samples
+        yield from self.periods
+        yield from self.records
+
+    def part(self, items: Iterable[Item]) -> Batch:
+        """Return a batch of *items*, which are some of this one's, in their order."""
+        events: list[Event] = []
+        samples: list[Sample] = []
+        periods: list[Period] = []
+        records: list[Record] = []
+        for item in items:
+            if isinstance(item, Event):
+                events.append(item)
+            elif isinstance(item, Sample):
+                samples.append(item)
+            elif isinstance(item, Period):
+                periods.append(item)
+            else:
+                records.append(item)
+        return Batch(events, samples, periods, records, origins=self.origins, replace=self.replace)
+
+
+class Delivered(NamedTuple):
+    """What became of a batch: `published` are in the target now, `duplicates` of them were already."""
+
+    published: int
+    duplicates: int = 0
+
+
+class Refused(NamedTuple):
+    """An item that a target will never accept, and why not."""
+
+    item: Item
+    reason: str
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -7,7 +7,6 @@ ours stand too; the name of the entry point is the scheme of the URL.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
@@ -15,7 +14,7 @@ import msgspec
 from eventdefs.errors import PublisherURLError
 from eventdefs.publishers.urls import PublisherURL, parse_url, read_options
 from eventdefs.thirdparty import registered
-from eventdefs.types import Event, Period, Record, Sample
+from eventdefs.types import Batch, Delivered
 
 NAMESPACE = "eventdefs.publishers"
 
@@ -27,38 +26,19 @@ _BUILTIN = {
 }
 
 
-class Batch:
-    """What is published together: events, samples, periods, and records of usage."""
+class BatchLimits(NamedTuple):
+    """How large a batch a publisher is given at most: so many items, and so many bytes of JSON; None for no bound."""
 
-    __slots__ = ("events", "periods", "records", "samples")
-
-    def __init__(
-        self,
-        events: Sequence[Event] = (),
-        samples: Sequence[Sample] = (),
-        periods: Sequence[Period] = (),
-        records: Sequence[Record] = (),
-    ) -> None:
-        self.events = events
-        self.samples = samples
-        self.periods = periods
-        self.records = records
-
-    def __len__(self) -> int:
-        return len(self.events) + len(self.samples) + len(self.periods) + len(self.records)
-
-
-class Delivered(NamedTuple):
-    """What became of a batch: `published` are in the target now, `duplicates` of them were already."""
-
-    published: int
-    duplicates: int = 0
+    items: int | None = None
+    bytes: int | None = None
 
 
 class Publisher(Protocol):
     """What a publisher is: a class whose instances are made of a URL and of options of its type `Options`.
 
-    An instance that was made works; what is wrong with the URL is said before anything is opened.
+    An instance that was made works; what is wrong with the URL is said before anything is opened. A target across a
+    network is not waited for: it is reached when the first batch is published, and again whenever it was away.
+    A publisher may say its `LIMITS`, of type `BatchLimits`. It is called by one thread at a time.
     """
 
     Options: ClassVar[type[msgspec.Struct]]
@@ -66,11 +46,19 @@ class Publisher(Protocol):
     def __init__(self, url: PublisherURL, options: Any) -> None: ...
 
     def publish(self, batch: Batch) -> Delivered:
-        """Deliver *batch* whole.
+        """Deliver *batch* whole, and return only when the target has it, durably.
 
         Raises:
             RetryableDeliveryError: the same batch may be accepted later.
             PermanentDeliveryError: it never will.
+            PartialDeliveryError: some of it was accepted; it says what was not, item by item.
+        """
+
+    def check(self) -> None:
+        """See whether a batch would be accepted; send none.
+
+        Raises:
+            DeliveryError: what is wrong, in words of the target.
         """
 
     def close(self) -> None:
@@ -101,4 +89,4 @@ def _find(scheme: str) -> Any:
     return others.loaded[scheme]
 
 
-__all__ = ["Batch", "Delivered", "Publisher", "PublisherURL", "open_publisher"]
+__all__ = ["Batch", "BatchLimits", "Delivered", "Publisher", "PublisherURL", "open_publisher"]

@@ -162,6 +162,9 @@ class FilePublisher:
                 self._file.truncate(before)
             raise RetryableDeliveryError(f"{self._path}: {error.strerror}") from error
 
+    def check(self) -> None:
+        """It was opened, so it can be written."""
+
     def close(self) -> None:
         """Bring what was written to the disk."""
         if self._file.closed:

@@ -60,5 +60,8 @@ class MemoryPublisher:
     def _count(self) -> int:
         return len(self._events) + len(self._samples) + len(self._periods) + len(self._records)
 
+    def check(self) -> None:
+        """There is nothing that could be wrong."""
+
     def close(self) -> None:
         """Nothing waits."""

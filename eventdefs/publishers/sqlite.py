@@ -216,6 +216,9 @@ class SQLitePublisher:
         except UnicodeEncodeError:  # A lone surrogate, which SQLite's UTF-8 cannot hold. Those rows that are in stay.
             self._connection.executemany(_INSERT[table], [tuple(map(_storable, row)) for row in rows])
 
+    def check(self) -> None:
+        """It was opened and prepared, so it can be written."""
+
     def close(self) -> None:
         self._connection.close()
 

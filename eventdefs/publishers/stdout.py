@@ -53,6 +53,9 @@ class StdoutPublisher:
         lines = (line if not width or len(line) <= width else line[: width - 1] + "…" for line in lines_of(batch))
         return [line.encode("utf-8", "backslashreplace") for line in lines]
 
+    def check(self) -> None:
+        """There is nothing that could be wrong."""
+
     def close(self) -> None:
         """Nothing waits."""
 
