@@ -17,7 +17,7 @@ import msgspec
 
 from eventdefs.errors import DecodeError
 from eventdefs.times import parse_time
-from eventdefs.types import TRAIT_TYPES, Event, Notification
+from eventdefs.types import TRAIT_TYPES, Closure, Event, Gap, Item, Notification, Period, Refusal, Sample, Usage
 
 SECRETS = frozenset(
     ("auth_token", "auth_token_info", "aws_creds", "password", "service_catalog", "service_token", "user_auth_token")
@@ -354,3 +354,22 @@ def decode_event(data: bytes | str) -> Event:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DecodeError(f"not an event: {type(error).__name__}: {error}", _masked(data)) from None
+
+
+def decode_item(data: bytes | str) -> Item:
+    """Read an event, a sample, a period or a record that was written in our own form.
+
+    Raises:
+        DecodeError: it is none.
+    """
+    document = read_json(data)
+    if isinstance(document, dict) and document.get("kind") == "event":
+        return decode_event(data)
+    try:
+        item: Item = msgspec.convert(document, _NOT_EVENTS)
+    except msgspec.ValidationError as error:
+        raise DecodeError(f"not a value in our own form: {error}", _masked(data)) from None
+    return item
+
+
+_NOT_EVENTS = Sample | Period | Usage | Gap | Refusal | Closure

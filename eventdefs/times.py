@@ -94,3 +94,22 @@ def naive_text(time: datetime) -> str:
 def utc_text(time: datetime) -> str:
     """Return *time*, which is in UTC, as JSON has it: ``2026-08-01T01:02:03Z``."""
     return time.isoformat().replace("+00:00", "Z")
+
+
+_DURATION = re.compile(r"(\d{1,9}) ?(s|min|h|d)", re.ASCII).fullmatch
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read how long something takes, such as ``90min`` or ``35d``.
+
+    Raises:
+        ValueError: it is not written so, or longer than can be.
+    """
+    found = _DURATION(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no time, as 90s, 15min, 1h or 35d")
+    try:
+        return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    except OverflowError:
+        raise ValueError(f"{text!r} is too long") from None

@@ -359,10 +359,20 @@ class Batch:
 
 
 class Delivered(NamedTuple):
-    """What became of a batch: `published` are in the target now, `duplicates` of them were already."""
+    """What became of a batch.
+
+    Attributes:
+        published: how many items are in the target now.
+        duplicates: how many of them were there already.
+        dead_lettered: how many more the target refuses, which can be read again as dead letters.
+    """
 
     published: int
     duplicates: int = 0
+    dead_lettered: int = 0
+
+    def plus(self, other: Delivered) -> Delivered:
+        return Delivered(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
 class Refused(NamedTuple):

@@ -115,7 +115,7 @@ def test_duplicates_are_harmless(target: Target) -> None:
     assert publisher.publish(EVERYTHING) == Delivered(12, 12)
     publisher.close()
     publisher = target.open()
-    assert publisher.publish(Batch([event("m-3"), event("m-1")], records=[usage("u-3"), usage("u-1")])) == (4, 2)
+    assert publisher.publish(Batch([event("m-3"), event("m-1")], records=[usage("u-3"), usage("u-1")])) == Delivered(4, 2)
     publisher.close()
     assert sorted(target.ids()) == sorted([*IDS, "p-1/m-3", "u-3"])
 
@@ -853,7 +853,7 @@ def test_a_last_line_that_lacks_its_end_only_is_kept(options: str, tmp_path: Pat
     path.write_bytes(whole[:-1])
     publisher = open_publisher(f"file://{path}{options}")
     assert path.read_bytes() == whole
-    assert publisher.publish(Batch([event("m-2")])) == (1, 1)
+    assert publisher.publish(Batch([event("m-2")])) == Delivered(1, 1)
     publisher.close()
     assert path.read_bytes() == whole
 

@@ -7,7 +7,7 @@ ours stand too; the name of the entry point is the scheme of the URL.
 from __future__ import annotations
 
 import importlib
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -34,16 +34,11 @@ class BatchLimits(NamedTuple):
 
 
 class Publisher(Protocol):
-    """What a publisher is: a class whose instances are made of a URL and of options of its type `Options`.
+    """What delivers batches. It is called by one thread at a time.
 
-    An instance that was made works; what is wrong with the URL is said before anything is opened. A target across a
-    network is not waited for: it is reached when the first batch is published, and again whenever it was away.
-    A publisher may say its `LIMITS`, of type `BatchLimits`. It is called by one thread at a time.
+    A target across a network is not waited for when a publisher is made: it is reached when the first batch is
+    published, and again whenever it was away.
     """
-
-    Options: ClassVar[type[msgspec.Struct]]
-
-    def __init__(self, url: PublisherURL, options: Any) -> None: ...
 
     def publish(self, batch: Batch) -> Delivered:
         """Deliver *batch* whole, and return only when the target has it, durably.
@@ -65,28 +60,48 @@ class Publisher(Protocol):
         """Deliver what waits, and let go."""
 
 
+class PublisherClass(Protocol):
+    """What is registered under a scheme: makes publishers of a URL and of options of its type `Options`.
+
+    A publisher that was made works: what is wrong with the URL is said before anything is opened. It may say its
+    `LIMITS`, of type `BatchLimits`.
+    """
+
+    Options: type[msgspec.Struct]
+
+    def __call__(self, url: PublisherURL, options: Any) -> Publisher: ...
+
+
 def open_publisher(url: str) -> Publisher:
     """Open the publisher that *url* names, for example ``sqlite:///events.db``.
 
     Raises:
         PublisherURLError: the scheme, the target or an option is not what the publisher takes, or cannot be opened.
     """
-    parsed = parse_url(url)
-    publisher = _find(parsed.scheme)
-    options = read_options(parsed, publisher.Options)
-    opened: Publisher = publisher(parsed, options)
-    return opened
+    return publisher_of(parse_url(url))
 
 
-def _find(scheme: str) -> Any:
+def publisher_of(url: PublisherURL) -> Publisher:
+    """Open the publisher of *url*; raises as `open_publisher`."""
+    return _find(url.scheme)(url, options_of(url))
+
+
+def options_of(url: PublisherURL) -> Any:
+    """Return the options of *url* without opening anything; raises as `open_publisher`."""
+    return read_options(url, _find(url.scheme).Options)
+
+
+def _find(scheme: str) -> PublisherClass:
     if scheme in _BUILTIN:
         module, _, name = _BUILTIN[scheme].partition(":")
-        return getattr(importlib.import_module(module), name)
+        found: PublisherClass = getattr(importlib.import_module(module), name)
+        return found
     others = registered(NAMESPACE)
     if scheme not in others.loaded:
         known = ", ".join(sorted({*_BUILTIN, *others.loaded}))
         raise PublisherURLError(others.why(scheme) or f"no publisher for {scheme}://, known are {known}")
-    return others.loaded[scheme]
+    theirs: PublisherClass = others.loaded[scheme]
+    return theirs
 
 
-__all__ = ["Batch", "BatchLimits", "Delivered", "Publisher", "PublisherURL", "open_publisher"]
+__all__ = ["Batch", "BatchLimits", "Delivered", "Publisher", "PublisherClass", "PublisherURL", "open_publisher"]

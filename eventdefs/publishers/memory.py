@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from eventdefs.publishers import Batch, Delivered, PublisherURL
-from eventdefs.types import Event, Period, Record, Sample
+from eventdefs.types import Event, Identity, Item, Period, Record, Sample, identity_of
 
 
 class MemoryOptions(msgspec.Struct, frozen=True):
@@ -24,41 +24,32 @@ class MemoryPublisher:
     Options: ClassVar[type[msgspec.Struct]] = MemoryOptions
 
     def __init__(self, url: PublisherURL, options: MemoryOptions) -> None:
-        self._events: dict[tuple[str | None, str], Event] = {}
-        self._samples: dict[str, Sample] = {}
-        self._periods: dict[str, Period] = {}
-        self._records: dict[str, Record] = {}
+        self._items: dict[Identity, Item] = {}
 
     @property
     def events(self) -> list[Event]:
-        return list(self._events.values())
+        return [item for item in self._items.values() if isinstance(item, Event)]
 
     @property
     def samples(self) -> list[Sample]:
-        return list(self._samples.values())
+        return [item for item in self._items.values() if isinstance(item, Sample)]
 
     @property
     def periods(self) -> list[Period]:
-        return list(self._periods.values())
+        return [item for item in self._items.values() if isinstance(item, Period)]
 
     @property
     def records(self) -> list[Record]:
-        return list(self._records.values())
+        return [item for item in self._items.values() if isinstance(item, Record)]
 
     def publish(self, batch: Batch) -> Delivered:
-        before = self._count()
-        for event in batch.events:
-            self._events.setdefault((event.tenant, event.message_id), event)
-        for sample in batch.samples:
-            self._samples.setdefault(sample.id, sample)
-        for period in batch.periods:
-            self._periods.setdefault(period.id, period)
-        for record in batch.records:
-            self._records.setdefault(record.id, record)
-        return Delivered(len(batch), len(batch) - (self._count() - before))
-
-    def _count(self) -> int:
-        return len(self._events) + len(self._samples) + len(self._periods) + len(self._records)
+        before = len(self._items)
+        for item in batch:
+            if batch.replace:
+                self._items[identity_of(item)] = item
+            else:
+                self._items.setdefault(identity_of(item), item)
+        return Delivered(len(batch), len(batch) - (len(self._items) - before))
 
     def check(self) -> None:
         """There is nothing that could be wrong."""

@@ -1,0 +1,201 @@
+"""What stands around a publisher, so that nothing it is given is lost and nothing holds up what it need not.
+
+A delivery is a publisher made of publishers, each of which adds one thing:
+
+    Spool or Backlog -> Settling -> Retrying -> Cutting -> the publisher of the URL
+
+Cutting keeps batches within limits and finds the item for which a whole batch is refused; Retrying asks again for what
+may be accepted later; Settling dead-letters what never will be; a backlog in memory or a spool on disk takes what is
+given while the publisher is away. All but the middle three is chosen by options in the URL, beside the publisher's.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+
+from eventdefs.delivery.backlog import Backlog
+from eventdefs.delivery.cutting import Cutting
+from eventdefs.delivery.retrying import Retrying, RetryPolicy
+from eventdefs.delivery.settling import Settling, Tally, Undelivered
+from eventdefs.errors import PublisherURLError
+from eventdefs.publishers import BatchLimits, Publisher, options_of, publisher_of
+from eventdefs.publishers.urls import PublisherURL, parse_url, read_options
+from eventdefs.times import parse_duration
+from eventdefs.types import Batch, Delivered
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class DeliveryOptions(msgspec.Struct, frozen=True):
+    """Options that every publisher's URL may have.
+
+    Attributes:
+        required: `true` holds the input up while the publisher is away; `false` gives it a backlog in memory, or a
+            spool where `spool` names one, and what that has no room for is dead-lettered.
+        retry_for: how long a batch is tried again, as `60s`, or `forever`; by default 60s, and for ever behind a
+            backlog or a spool.
+        retry_first, retry_longest: seconds, the bounds of the growing wait between attempts.
+        batch_items, batch_bytes: how large a batch the publisher is given at most, where that is less than its own
+            limits.
+        backlog, backlog_bytes: how many items and bytes wait in memory where it is not required.
+        spool: a folder; what is given is kept there, on the disk, until the publisher has it.
+        spool_bytes, spool_age: the bounds of that folder; what is older is dead-lettered.
+        dead_letters: where what is not delivered is kept, instead of the place that is for all.
+        close_for: how long the end waits for a backlog or spool to be delivered.
+    """
+
+    required: bool = True
+    retry_for: str = ""
+    retry_first: Annotated[float, msgspec.Meta(gt=0)] = 0.2
+    retry_longest: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    batch_items: Positive | None = None
+    batch_bytes: Positive | None = None
+    backlog: Positive = 10_000
+    backlog_bytes: Positive = 256 * 2**20
+    spool: str = ""
+    spool_bytes: Positive = 10 * 2**30
+    spool_age: str = "30d"
+    dead_letters: str = ""
+    close_for: str = "30s"
+
+
+OPTIONS = tuple(field.encode_name for field in msgspec.structs.fields(DeliveryOptions))
+
+Places = Callable[[str, str], Undelivered]
+"""Gives where a publisher's dead letters go, by the name of the publisher and the URL of the place, '' for all's."""
+
+
+class Delivery:
+    """A publisher with all that stands around it.
+
+    Attributes:
+        url: the publisher's, as it may be shown.
+        required: whether it holds the input up.
+        tally: what became of what it was given.
+    """
+
+    def __init__(self, publisher: Settling | Backlog, url: str, required: bool) -> None:
+        self._publisher = publisher
+        self.url = url
+        self.required = required
+        self.tally = publisher.tally
+
+    def publish(self, batch: Batch) -> Delivered:
+        """Deliver *batch*, or take it over to be delivered.
+
+        Raises:
+            RetryableDeliveryError: none of it was accepted in the time that retries last.
+            PartialDeliveryError: some of it was not, or something was refused and there is no place for dead letters.
+        """
+        return self._publisher.publish(batch)
+
+    def check(self) -> None:
+        """Say what would keep the publisher from publishing.
+
+        Raises:
+            DeliveryError: what it is.
+        """
+        self._publisher.check()
+
+    def close(self) -> None:
+        """Deliver what waits, as long as `close_for` says, and let go."""
+        self._publisher.close()
+
+
+def split_url(url: str) -> tuple[PublisherURL, DeliveryOptions]:
+    """Return *url* without the options that are ours, and these.
+
+    Raises:
+        PublisherURLError: the scheme or an option is unknown, or has a value that it does not take.
+    """
+    parsed = parse_url(url)
+    ours = {name: value for name, value in parsed.options.items() if name in OPTIONS}
+    theirs = {name: value for name, value in parsed.options.items() if name not in OPTIONS}
+    options = read_options(parsed._replace(options=ours), DeliveryOptions)
+    for name in ("retry_for", "spool_age", "close_for"):
+        _seconds(parsed, name, getattr(options, name))
+    return parsed._replace(options=theirs), options
+
+
+def _seconds(url: PublisherURL, name: str, text: str) -> float:
+    if name == "retry_for" and text in ("", "forever"):
+        return math.inf
+    try:
+        return parse_duration(text).total_seconds()
+    except ValueError as error:
+        forever = ", or forever" if name == "retry_for" else ""
+        raise PublisherURLError(f"{url.text}: {name}: {error}{forever}") from None
+
+
+def check_url(url: str) -> None:
+    """Read *url* and all its options without opening anything.
+
+    Raises:
+        PublisherURLError: what is wrong with it.
+    """
+    parsed, _ = split_url(url)
+    options_of(parsed)
+
+
+def open_delivery(url: str, places: Places | None = None, *, retry_for: float | None = None) -> Delivery:
+    """Open the publisher that *url* names with all that its options ask for.
+
+    *places* gives where dead letters go; without it, what is refused is counted and said only. *retry_for* says how
+    long a required publisher is asked again where the URL does not, in seconds.
+
+    Raises:
+        PublisherURLError: the scheme, the target or an option is not what it takes, or cannot be opened.
+    """
+    parsed, options = split_url(url)
+    stop = threading.Event()
+    undelivered = None
+    if places is not None or options.dead_letters:
+        if places is None:
+            from eventdefs.deadletters import places_for  # whoever has none need not load it
+
+            places = places_for("")
+        undelivered = places(parsed.text, options.dead_letters)
+    direct = options.required and not options.spool
+    if not direct and undelivered is None:
+        why = "required=false" if not options.required else "spool"
+        raise PublisherURLError(f"{parsed.text}: {why} needs a place for dead letters: name one with dead_letters=")
+    lasts = _seconds(parsed, "retry_for", options.retry_for)
+    if direct and not options.retry_for:
+        lasts = 60.0 if retry_for is None else retry_for
+    publisher = publisher_of(parsed)
+    cutting = Cutting(publisher, _limits(publisher, options))
+    policy = RetryPolicy(lasts, options.retry_first, options.retry_longest)
+    retrying = Retrying(cutting, policy, parsed.text, clock=time.monotonic, chance=random.random, wait=stop.wait)
+    settling = Settling(retrying, Tally(), undelivered)
+    if direct:
+        return Delivery(settling, parsed.text, True)
+    assert undelivered is not None
+    close_for = _seconds(parsed, "close_for", options.close_for)
+    backlog = Backlog(
+        settling,
+        undelivered,
+        items=options.backlog,
+        bytes=options.backlog_bytes,
+        close_for=close_for,
+        stop=stop,
+        wait=stop.wait,
+    )
+    return Delivery(backlog, parsed.text, options.required)
+
+
+def _limits(publisher: Publisher, options: DeliveryOptions) -> BatchLimits:
+    """Return the narrower of the publisher's limits and those asked for."""
+    own = getattr(publisher, "LIMITS", BatchLimits())
+    items = [one for one in (own.items, options.batch_items) if one is not None]
+    room = [one for one in (own.bytes, options.batch_bytes) if one is not None]
+    return BatchLimits(min(items, default=None), min(room, default=None))
+
+
+__all__ = ["Batch", "Delivered", "Delivery", "DeliveryOptions", "Places", "Undelivered", "check_url", "open_delivery"]
