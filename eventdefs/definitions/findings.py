@@ -79,6 +79,13 @@ CODES: dict[str, str] = {
     "E606": "a path that does not name one place of a notification",
     "E607": "the notification of a case cannot be read",
     "E608": "an edit that does not fit the notification",
+    # Pipeline files
+    "E701": "a publisher that cannot be used",
+    "E702": "a source names a sink that is not there",
+    "E703": "two sources, or two sinks, of one file have one name",
+    "W701": "keys of old pipeline files that are ignored",
+    "W702": "a sink that no source names",
+    "W703": "a publisher that is skipped as it was asked for",
     # Comments
     "W901": "a comment silences what is not found",
     "W902": "a comment that silences nothing",

@@ -155,13 +155,9 @@ def open_delivery(url: str, places: Places | None = None, *, retry_for: float | 
     """
     parsed, options = split_url(url)
     stop = threading.Event()
-    undelivered = None
-    if places is not None or options.dead_letters:
-        if places is None:
-            from eventdefs.deadletters import places_for  # whoever has none need not load it
-
-            places = places_for("")
-        undelivered = places(parsed.text, options.dead_letters)
+    if places is None and options.dead_letters:
+        raise PublisherURLError(f"{parsed.text}: dead_letters is for a process that keeps dead letters")
+    undelivered = None if places is None else places(parsed.text, options.dead_letters)
     direct = options.required and not options.spool
     if not direct and undelivered is None:
         why = "required=false" if not options.required else "spool"
@@ -170,7 +166,7 @@ def open_delivery(url: str, places: Places | None = None, *, retry_for: float | 
     if direct and not options.retry_for:
         lasts = 60.0 if retry_for is None else retry_for
     publisher = publisher_of(parsed)
-    cutting = Cutting(publisher, _limits(publisher, options))
+    cutting = Cutting(publisher, limits_of(publisher, BatchLimits(options.batch_items, options.batch_bytes)))
     policy = RetryPolicy(lasts, options.retry_first, options.retry_longest)
     retrying = Retrying(cutting, policy, parsed.text, clock=time.monotonic, chance=random.random, wait=stop.wait)
     settling = Settling(retrying, Tally(), undelivered)
@@ -190,11 +186,14 @@ def open_delivery(url: str, places: Places | None = None, *, retry_for: float | 
     return Delivery(backlog, parsed.text, options.required)
 
 
-def _limits(publisher: Publisher, options: DeliveryOptions) -> BatchLimits:
-    """Return the narrower of the publisher's limits and those asked for."""
-    own = getattr(publisher, "LIMITS", BatchLimits())
-    items = [one for one in (own.items, options.batch_items) if one is not None]
-    room = [one for one in (own.bytes, options.batch_bytes) if one is not None]
+_NO_LIMITS = BatchLimits()
+
+
+def limits_of(publisher: Publisher, asked: BatchLimits = _NO_LIMITS) -> BatchLimits:
+    """Return the narrower of the publisher's own limits and those *asked* for."""
+    own = getattr(publisher, "LIMITS", _NO_LIMITS)
+    items = [one for one in (own.items, asked.items) if one is not None]
+    room = [one for one in (own.bytes, asked.bytes) if one is not None]
     return BatchLimits(min(items, default=None), min(room, default=None))
 
 

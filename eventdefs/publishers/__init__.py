@@ -21,9 +21,15 @@ NAMESPACE = "eventdefs.publishers"
 _BUILTIN = {
     "file": "eventdefs.publishers.file:FilePublisher",
     "memory": "eventdefs.publishers.memory:MemoryPublisher",
+    "notifier": "eventdefs.publishers.notifier:NotifierPublisher",
     "sqlite": "eventdefs.publishers.sqlite:SQLitePublisher",
     "stdout": "eventdefs.publishers.stdout:StdoutPublisher",
+    "tcp": "eventdefs.publishers.frames:TCPPublisher",
+    "udp": "eventdefs.publishers.frames:UDPPublisher",
 }
+
+CEILOMETERS = ("direct", "database", "dispatcher", "gnocchi", "opentelemetryhttp", "prometheus", "rpc", "zaqar")
+"""Publishers that Ceilometer has or had and we have not, where nobody registered one."""
 
 
 class BatchLimits(NamedTuple):
@@ -99,6 +105,8 @@ def _find(scheme: str) -> PublisherClass:
     others = registered(NAMESPACE)
     if scheme not in others.loaded:
         known = ", ".join(sorted({*_BUILTIN, *others.loaded}))
+        if scheme in CEILOMETERS:
+            raise PublisherURLError(f"Ceilometer's publisher {scheme}:// is not among ours, known are {known}")
         raise PublisherURLError(others.why(scheme) or f"no publisher for {scheme}://, known are {known}")
     theirs: PublisherClass = others.loaded[scheme]
     return theirs

@@ -1,7 +1,7 @@
 """From notifications to publishers: converted, counted, gathered in batches, delivered to every sink.
 
-A sink that fails does not stop the others. What it did not take is counted, and its first error kept; since ids are
-deterministic and our publishers are idempotent, running the same input again delivers what was missing.
+A sink that fails does not stop the others. What it did not take is dead-lettered, or counted and the reason kept; since
+ids are deterministic and our publishers are idempotent, running the same input again delivers what was missing.
 """
 
 from __future__ import annotations
@@ -11,54 +11,104 @@ from collections.abc import Callable, Sequence
 
 from eventdefs.bus import EventBus
 from eventdefs.definitions import Definitions
-from eventdefs.errors import DeliveryError, PermanentDeliveryError
+from eventdefs.delivery import Delivery, limits_of
+from eventdefs.delivery.cutting import Cutting
+from eventdefs.delivery.settling import Settling, Tally
+from eventdefs.errors import DeliveryError, PartialDeliveryError, PermanentDeliveryError
 from eventdefs.metering.ledger import Counts, Ledger
 from eventdefs.metering.records import sample_of
+from eventdefs.pipeline.routes import Route
 from eventdefs.publishers import Publisher
-from eventdefs.types import Batch, Conversion, Event, Notification, Period, Sample, Usage
+from eventdefs.types import (
+    Batch,
+    Conversion,
+    Event,
+    Identity,
+    Notification,
+    Period,
+    Sample,
+    Usage,
+    identity_of,
+)
 
 
 class Sink:
-    """A publisher and what became of what it was given.
+    """A publisher, what goes to it, and what became of that.
 
     Attributes:
         name: for reports.
-        published: how many events, samples and periods it took.
-        duplicates: how many of them it had already.
-        undelivered: how many it did not take.
-        error: the first reason for that.
+        tally: what became of what it was given.
+        error: why it is given nothing more, None while it is.
     """
 
-    def __init__(self, publisher: Publisher, name: str = "") -> None:
-        self.publisher = publisher
-        self.name = name or type(publisher).__name__
-        self.published = 0
-        self.duplicates = 0
-        self.undelivered = 0
-        self.error: DeliveryError | None = None
+    def __init__(self, publisher: Publisher | Delivery, name: str = "", route: Route | None = None) -> None:
+        """Deliver to *publisher* what goes the way of *route*, or all.
 
-    def publish(self, batch: Batch) -> None:
-        """Give *batch* to the publisher; once it has failed, count only: later events must not overtake."""
-        if self.error is None:
-            try:
-                delivered = self.publisher.publish(batch)
-            except DeliveryError as error:
-                self.error = error
-            except Exception as error:  # A third party's code may raise anything; the other sinks go on.
-                self.error = PermanentDeliveryError(f"{type(error).__name__}: {error}")
-                self.error.__cause__ = error
-            else:
-                self.published += delivered.published
-                self.duplicates += delivered.duplicates
-                return
-        self.undelivered += len(batch)
+        What is given as a publisher only is asked once: it is `open_delivery` that adds retries and dead letters.
+        """
+        if isinstance(publisher, Delivery):
+            self.name = name or publisher.url
+            self._delivery: Settling | Delivery = publisher
+        else:
+            self.name = name or type(publisher).__name__
+            self._delivery = Settling(Cutting(publisher, limits_of(publisher)), Tally(), None)
+        self.tally = self._delivery.tally
+        self.error: DeliveryError | None = None
+        self._route = route
+
+    @property
+    def published(self) -> int:
+        """How many events, samples, periods and records it took."""
+        return self.tally.published
+
+    @property
+    def duplicates(self) -> int:
+        """How many of them it had already."""
+        return self.tally.duplicates
+
+    @property
+    def dead_lettered(self) -> int:
+        """How many it refused, which are kept as dead letters."""
+        return self.tally.dead_lettered
+
+    @property
+    def undelivered(self) -> int:
+        """How many it did not take, which are kept nowhere."""
+        return self.tally.undelivered
+
+    def publish(self, batch: Batch) -> bool:
+        """Deliver what of *batch* goes this way; tell whether all of that is delivered, taken or dead-lettered.
+
+        Once it has failed for longer than it is tried again, what follows is counted only: it must not overtake.
+        """
+        if self._route is not None:
+            batch = self._route.part_of(batch)
+        if not len(batch):
+            return True
+        if self.error is not None:
+            self.tally.miss(len(batch))
+            return False
+        try:
+            self._delivery.publish(batch)
+        except PartialDeliveryError as error:
+            if error.error is not None:
+                self._stop(error.error, len(error.again))
+            return False
+        except DeliveryError as error:
+            self._stop(error, len(batch))
+            return False
+        return True
+
+    def _stop(self, error: DeliveryError, missed: int) -> None:
+        self.error = error
+        self.tally.miss(missed, str(error))
 
     def close(self) -> None:
         try:
-            self.publisher.close()
+            self._delivery.close()
         except DeliveryError as error:
             self.error = self.error or error
-        except Exception as error:
+        except Exception as error:  # A third party's code may raise anything; the other sinks are closed.
             self.error = self.error or PermanentDeliveryError(f"{type(error).__name__}: {error}")
 
 
@@ -85,11 +135,14 @@ class Pipeline:
         sinks: Sequence[Sink],
         *,
         batch_size: int = 1000,
+        batch_age: float | None = None,
         bus: EventBus | None = None,
         ledger: Ledger | None = None,
         confirm: bool = True,
     ) -> None:
         """Deliver to *sinks* in batches; emit events on *bus*; count periods in *ledger*, which is not closed.
+
+        A batch is delivered when *batch_size* items wait, and once every *batch_age* seconds where that is given.
 
         What the ledger recorded and all sinks have is confirmed to it, unless *confirm* says not to: sinks that only
         show it take it from nobody.
@@ -107,6 +160,11 @@ class Pipeline:
         self._events: list[Event] = []
         self._samples: list[Sample] = []
         self._periods: list[Period] = []
+        self._origins: dict[Identity, Notification] = {}
+        self._closing = threading.Event()
+        self._records_refused = False
+        if batch_age is not None:
+            threading.Thread(target=self._flush_every, args=(batch_age,), name="flush", daemon=True).start()
 
     def __enter__(self) -> Pipeline:
         return self
@@ -128,10 +186,13 @@ class Pipeline:
         with self._lock:
             if event is not None:
                 self._events.append(event)
-            if conversion.samples:
-                self._samples += conversion.samples
-            if conversion.periods:
-                self._periods += conversion.periods
+                self._origins[identity_of(event)] = notification
+            for sample in conversion.samples:
+                self._samples.append(sample)
+                self._origins[identity_of(sample)] = notification
+            for period in conversion.periods:
+                self._periods.append(period)
+                self._origins[identity_of(period)] = notification
             if len(self._events) + len(self._samples) + len(self._periods) >= self._batch_size:
                 self._flush()
         if self._bus is not None and event is not None:
@@ -143,10 +204,14 @@ class Pipeline:
         with self._lock:
             self._flush()
 
+    def _flush_every(self, seconds: float) -> None:
+        while not self._closing.wait(seconds):
+            self.flush()
+
     def _flush(self) -> None:
-        batch = Batch(self._events, self._samples, self._periods)
+        batch = Batch(self._events, self._samples, self._periods, origins=self._origins)
         if len(batch):
-            self._events, self._samples, self._periods = [], [], []
+            self._events, self._samples, self._periods, self._origins = [], [], [], {}
             if batch.periods:
                 self._count(lambda ledger: ledger.add(batch.periods))
             for sink in self.sinks:
@@ -162,7 +227,7 @@ class Pipeline:
 
     def _publish_records(self) -> None:
         """Deliver what the ledger recorded; it forgets what every sink has."""
-        if self._ledger is None or self.ledger_error is not None or not self.sinks:
+        if self._ledger is None or self.ledger_error is not None or not self.sinks or self._records_refused:
             return
         try:
             while not any(sink.error for sink in self.sinks):
@@ -170,12 +235,13 @@ class Pipeline:
                 if not records:
                     return
                 usage = [sample_of(record) for record in records if isinstance(record, Usage)]
-                for sink in self.sinks:
-                    sink.publish(Batch(samples=usage, records=records))
-                if not any(sink.error for sink in self.sinks):
-                    self._sequence = records[-1].sequence
-                    if self._confirm:
-                        self._ledger.confirm(records)
+                taken = [sink.publish(Batch(samples=usage, records=records)) for sink in self.sinks]
+                if not all(taken):
+                    self._records_refused = True
+                    return
+                self._sequence = records[-1].sequence
+                if self._confirm:
+                    self._ledger.confirm(records)
         except DeliveryError as error:
             self.ledger_error = error
 
@@ -188,6 +254,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Deliver what is waiting and close the publishers."""
+        self._closing.set()
         self.flush()
         for sink in self.sinks:
             sink.close()
