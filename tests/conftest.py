@@ -1,5 +1,25 @@
 """Fixtures that several test modules use."""
 
-from tests.servers import mariadb, postgresql
+from tests.servers import (
+    elasticsearch,
+    elasticsearch9,
+    kafka,
+    mariadb,
+    opensearch,
+    postgresql,
+    rabbitmq,
+    secure_elasticsearch,
+    secure_kafka,
+)
 
-__all__ = ["mariadb", "postgresql"]
+__all__ = [
+    "elasticsearch",
+    "elasticsearch9",
+    "kafka",
+    "mariadb",
+    "opensearch",
+    "postgresql",
+    "rabbitmq",
+    "secure_elasticsearch",
+    "secure_kafka",
+]
