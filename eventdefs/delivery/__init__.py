@@ -16,7 +16,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -25,10 +25,13 @@ from eventdefs.delivery.cutting import Cutting
 from eventdefs.delivery.retrying import Retrying, RetryPolicy
 from eventdefs.delivery.settling import Settling, Tally, Undelivered
 from eventdefs.errors import PublisherURLError
-from eventdefs.publishers import BatchLimits, Publisher, options_of, publisher_of
+from eventdefs.publishers import BatchLimits, Publisher, options_of, options_type, publisher_of
 from eventdefs.publishers.urls import PublisherURL, parse_url, read_options
 from eventdefs.times import parse_duration
 from eventdefs.types import Batch, Delivered
+
+if TYPE_CHECKING:
+    from eventdefs.delivery.spool import Spool
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -44,6 +47,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True):
         retry_first, retry_longest: seconds, the bounds of the growing wait between attempts.
         batch_items, batch_bytes: how large a batch the publisher is given at most, where that is less than its own
             limits.
+        batch_age: how long a batch out of the spool waits to be filled, as `1s`.
         backlog, backlog_bytes: how many items and bytes wait in memory where it is not required.
         spool: a folder; what is given is kept there, on the disk, until the publisher has it.
         spool_bytes, spool_age: the bounds of that folder; what is older is dead-lettered.
@@ -57,6 +61,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True):
     retry_longest: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     batch_items: Positive | None = None
     batch_bytes: Positive | None = None
+    batch_age: str = "0s"
     backlog: Positive = 10_000
     backlog_bytes: Positive = 256 * 2**20
     spool: str = ""
@@ -81,11 +86,11 @@ class Delivery:
         tally: what became of what it was given.
     """
 
-    def __init__(self, publisher: Settling | Backlog, url: str, required: bool) -> None:
+    def __init__(self, publisher: Publisher, tally: Tally, url: str, required: bool) -> None:
         self._publisher = publisher
+        self.tally = tally
         self.url = url
         self.required = required
-        self.tally = publisher.tally
 
     def publish(self, batch: Batch) -> Delivered:
         """Deliver *batch*, or take it over to be delivered.
@@ -119,7 +124,7 @@ def split_url(url: str) -> tuple[PublisherURL, DeliveryOptions]:
     ours = {name: value for name, value in parsed.options.items() if name in OPTIONS}
     theirs = {name: value for name, value in parsed.options.items() if name not in OPTIONS}
     options = read_options(parsed._replace(options=ours), DeliveryOptions)
-    for name in ("retry_for", "spool_age", "close_for"):
+    for name in ("retry_for", "batch_age", "spool_age", "close_for"):
         _seconds(parsed, name, getattr(options, name))
     return parsed._replace(options=theirs), options
 
@@ -135,7 +140,7 @@ def _seconds(url: PublisherURL, name: str, text: str) -> float:
 
 
 def check_url(url: str) -> None:
-    """Read *url* and all its options without opening anything.
+    """Read *url* and all its options, without opening anything.
 
     Raises:
         PublisherURLError: what is wrong with it.
@@ -144,11 +149,28 @@ def check_url(url: str) -> None:
     options_of(parsed)
 
 
-def open_delivery(url: str, places: Places | None = None, *, retry_for: float | None = None) -> Delivery:
+def with_format(url: PublisherURL, default_format: str | None) -> PublisherURL:
+    """Return *url* with the format that is for all, where it names none and its publisher has that format."""
+    if default_format is None or "format" in url.options:
+        return url
+    formats = {field.encode_name: field.type for field in msgspec.structs.fields(options_type(url))}.get("format")
+    if default_format not in getattr(formats, "__args__", ()):
+        return url
+    return url._replace(options={**url.options, "format": default_format})
+
+
+def open_delivery(
+    url: str,
+    places: Places | None = None,
+    *,
+    retry_for: float | None = None,
+    default_format: str | None = None,
+) -> Delivery:
     """Open the publisher that *url* names with all that its options ask for.
 
     *places* gives where dead letters go; without it, what is refused is counted and said only. *retry_for* says how
-    long a required publisher is asked again where the URL does not, in seconds.
+    long a required publisher is asked again where the URL does not, in seconds. *default_format* is that of a
+    publisher with formats whose URL names none.
 
     Raises:
         PublisherURLError: the scheme, the target or an option is not what it takes, or cannot be opened.
@@ -165,25 +187,65 @@ def open_delivery(url: str, places: Places | None = None, *, retry_for: float | 
     lasts = _seconds(parsed, "retry_for", options.retry_for)
     if direct and not options.retry_for:
         lasts = 60.0 if retry_for is None else retry_for
-    publisher = publisher_of(parsed)
+    if options.spool:
+        lasts = min(lasts, 60.0)  # the spool asks again itself, and looks in between at what has become too old
+    publisher = publisher_of(with_format(parsed, default_format))
     cutting = Cutting(publisher, limits_of(publisher, BatchLimits(options.batch_items, options.batch_bytes)))
     policy = RetryPolicy(lasts, options.retry_first, options.retry_longest)
-    retrying = Retrying(cutting, policy, parsed.text, clock=time.monotonic, chance=random.random, wait=stop.wait)
-    settling = Settling(retrying, Tally(), undelivered)
+    settling = Settling(_retrying(cutting, policy, parsed.text, stop.wait), Tally(), undelivered)
     if direct:
-        return Delivery(settling, parsed.text, True)
+        return Delivery(settling, settling.tally, parsed.text, True)
     assert undelivered is not None
     close_for = _seconds(parsed, "close_for", options.close_for)
-    backlog = Backlog(
+    if not options.spool:
+        backlog = Backlog(
+            settling,
+            undelivered,
+            items=options.backlog,
+            bytes=options.backlog_bytes,
+            close_for=close_for,
+            stop=stop,
+            wait=stop.wait,
+        )
+        return Delivery(backlog, settling.tally, parsed.text, options.required)
+    spool = _spool(parsed, options, settling, undelivered, close_for, stop)
+    full = RetryPolicy(60.0 if retry_for is None else retry_for, options.retry_first, options.retry_longest)
+    return Delivery(
+        _retrying(spool, full, f"the spool of {parsed.text}"), settling.tally, parsed.text, options.required
+    )
+
+
+def _retrying(
+    publisher: Publisher, policy: RetryPolicy, name: str, wait: Callable[[float], bool] | None = None
+) -> Retrying:
+    pause = threading.Event().wait if wait is None else wait
+    return Retrying(publisher, policy, name, clock=time.monotonic, chance=random.random, wait=pause)
+
+
+def _spool(
+    url: PublisherURL,
+    options: DeliveryOptions,
+    settling: Settling,
+    undelivered: Undelivered,
+    close_for: float,
+    stop: threading.Event,
+) -> Spool:
+    from eventdefs.delivery.spool import Spool, SpoolFiles
+
+    spool = Spool(
         settling,
+        SpoolFiles(options.spool, max_bytes=options.spool_bytes),
         undelivered,
-        items=options.backlog,
-        bytes=options.backlog_bytes,
+        required=options.required,
+        items=options.batch_items or 1000,
+        linger=_seconds(url, "batch_age", options.batch_age),
+        max_age=_seconds(url, "spool_age", options.spool_age),
         close_for=close_for,
         stop=stop,
         wait=stop.wait,
     )
-    return Delivery(backlog, parsed.text, options.required)
+    spool.start()
+    return spool
 
 
 _NO_LIMITS = BatchLimits()

@@ -32,7 +32,7 @@ class PublisherURL(NamedTuple):
 
 
 def parse_url(url: str) -> PublisherURL:
-    """Read *url*.
+    """Read *url*; an option without a value is `true`, as Ceilometer's `file:///out?json`.
 
     Raises:
         PublisherURLError: it has no scheme, or an option is written twice.
@@ -41,10 +41,10 @@ def parse_url(url: str) -> PublisherURL:
     if not separator or not scheme.isascii() or not scheme:
         raise PublisherURLError(f"{url.partition('?')[0]!r} is no URL of a publisher, as sqlite:///events.db is")
     target, _, query = rest.partition("?")
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError as error:
-        raise PublisherURLError(f"{scheme}://...: {error}") from None
+    parts = query.split("&") if query else []
+    if not all(part.partition("=")[0] for part in parts):
+        raise PublisherURLError(f"{scheme}://...: an option has no name")
+    pairs = [pair for part in parts for pair in parse_qsl(part if "=" in part else f"{part}=true", True)]
     options = dict(pairs)
     if len(options) != len(pairs):
         twice = next(name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1)
