@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from eventdefs.bus import EventBus, Subscription
     from eventdefs.decode import decode_notification, decode_notifications
     from eventdefs.definitions import Definitions, Options, load_definitions, parse_definitions
+    from eventdefs.delivery import Delivery, open_delivery
     from eventdefs.encode import encode_event
     from eventdefs.errors import (
         AccessDeniedError,
@@ -41,9 +42,10 @@ if TYPE_CHECKING:
         PermanentDeliveryError,
         PublisherURLError,
         RetryableDeliveryError,
+        SettingsError,
     )
     from eventdefs.metering import Ledger, LedgerSettings, open_ledger
-    from eventdefs.pipeline import Pipeline, Sink
+    from eventdefs.pipeline import Pipeline, PipelineFile, Sink, load_pipeline, parse_pipeline
     from eventdefs.publishers import Publisher, open_publisher
     from eventdefs.types import (
         Batch,
@@ -85,9 +87,11 @@ _HOMES = {
         "PermanentDeliveryError",
         "PublisherURLError",
         "RetryableDeliveryError",
+        "SettingsError",
     ),
     "eventdefs.metering": ("Ledger", "LedgerSettings", "open_ledger"),
-    "eventdefs.pipeline": ("Pipeline", "Sink"),
+    "eventdefs.delivery": ("Delivery", "open_delivery"),
+    "eventdefs.pipeline": ("Pipeline", "PipelineFile", "Sink", "load_pipeline", "parse_pipeline"),
     "eventdefs.publishers": ("Publisher", "open_publisher"),
     "eventdefs.types": (
         "Batch",
@@ -118,6 +122,7 @@ __all__ = [
     "DefinitionErrors",
     "Definitions",
     "Delivered",
+    "Delivery",
     "DeliveryError",
     "Event",
     "EventBus",
@@ -136,6 +141,7 @@ __all__ = [
     "Period",
     "PermanentDeliveryError",
     "Pipeline",
+    "PipelineFile",
     "Place",
     "Problem",
     "Publisher",
@@ -144,6 +150,7 @@ __all__ = [
     "Refused",
     "RetryableDeliveryError",
     "Sample",
+    "SettingsError",
     "Sink",
     "Subscription",
     "TraitType",
@@ -152,9 +159,12 @@ __all__ = [
     "decode_notifications",
     "encode_event",
     "load_definitions",
+    "load_pipeline",
+    "open_delivery",
     "open_ledger",
     "open_publisher",
     "parse_definitions",
+    "parse_pipeline",
 ]
 
 

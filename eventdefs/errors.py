@@ -7,6 +7,7 @@ EventdefsError
  |-- PathSyntaxError             text that is no path, with the column
  |-- PathEvaluationError         a path that fails on a document
  |-- PublisherURLError           a publisher's URL or options
+ |-- SettingsError               a settings file
  |-- LedgerError                 what is asked of a ledger cannot be done
  `-- DeliveryError               a batch was not delivered
       |-- RetryableDeliveryError    the same batch may be accepted later
@@ -139,6 +140,10 @@ class PathEvaluationError(EventdefsError):
 
 class PublisherURLError(EventdefsError):
     """A publisher's URL names an unknown scheme or option, or a value that the option does not take."""
+
+
+class SettingsError(EventdefsError):
+    """A settings file cannot be read, or has an option that is unknown or has a value that it does not take."""
 
 
 class LedgerError(EventdefsError):

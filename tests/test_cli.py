@@ -20,6 +20,7 @@ import pytest
 
 import eventdefs
 from eventdefs.cli import _COMMANDS
+from eventdefs.publishers import _BUILTIN as PUBLISHERS
 
 TOP = Path(__file__).resolve().parent.parent
 COMMAND = [sys.executable, "-m", "eventdefs"]
@@ -135,6 +136,8 @@ def deleted_at(time: str, id: str = "db-1") -> bytes:
     return line(f"d-{id}", event_type="trove.instance.delete", timestamp=f"2026-08-01 {time}", payload=payload)
 
 
+WHOLE = {"dead_lettered": 0, "undelivered": 0, "error": None, "reasons": []}
+"""What the summary says of a publisher that took everything."""
 METER = ("--definitions", "u.yaml", "--drop-unmatched")
 HOUR_AND_HALF = (
     ran_from("00:00", "01:00") + ran_from("00:30", "01:30") + ran_from("00:30", "01:30", id="db-2", state="off")
@@ -304,8 +307,12 @@ STATUSES = {
     "definitions with errors": (GOOD, ("--definitions", "bad.yaml"), 2),
     "a publisher that is not there": (GOOD, ("--to", "nowhere://"), 2),
     "an unknown option of a publisher": (GOOD, ("--to", "memory://?a=1"), 2),
-    "a publisher that fails": (GOOD, ("--to", "file:///dev/full"), 2),
-    "a publisher that fails beside a good one": (GOOD, ("--to", "file:///dev/full", "--to", "memory://"), 2),
+    "a publisher that fails": (GOOD, ("--to", "file:///dev/full", "--retry-for", "0s"), 2),
+    "a publisher that fails beside a good one": (
+        GOOD,
+        ("--to", "file:///dev/full?retry_for=0s", "--to", "memory://"),
+        2,
+    ),
     "dead letters that cannot be written": (GOOD, ("--dead-letters", "no/letters"), 2),
     "dead letters on a full disk": (BAD * 2, ("--dead-letters", "/dev/full"), 2),
     "an unknown option": (GOOD, ("--form", "xml"), 2),
@@ -354,7 +361,7 @@ MESSAGES = {
     ),
     "a publisher": (
         ("run", "--to", "nowhere://me:secret@host"),
-        "eventdefs: no publisher for nowhere://, known are file, memory, sqlite, stdout",
+        f"eventdefs: no publisher for nowhere://, known are {', '.join(sorted(PUBLISHERS))}",
     ),
     "dead letters": (
         ("run", "--dead-letters", "no/letters"),
@@ -557,19 +564,21 @@ def test_summary_as_json() -> None:
         ],
         "unread": [],
         "published": [
-            {"to": "memory://", "published": 6, "duplicates": 0, "undelivered": 0, "error": None},
+            {"to": "memory://", "published": 6, "duplicates": 0, **WHOLE},
         ],
     }
 
 
 def test_summary_of_what_was_not_delivered() -> None:
     """A publisher that failed is named with its error, and what it did not take is counted."""
-    ran = run("run", *USE, "--to", "file:///dev/full", "--to", "memory://", "--format", "json", given=GOOD)
+    full = ("--to", "file:///dev/full?retry_for=0s")
+    ran = run("run", *USE, *full, "--to", "memory://", "--format", "json", given=GOOD)
     summary, said = ran.err.splitlines()
     error = "/dev/full: No space left on device"
+    none = {"duplicates": 0, "dead_lettered": 0}
     assert json.loads(summary)["published"] == [
-        {"to": "file:///dev/full", "published": 0, "duplicates": 0, "undelivered": 2, "error": error},
-        {"to": "memory://", "published": 2, "duplicates": 0, "undelivered": 0, "error": None},
+        {"to": "file:///dev/full", "published": 0, **none, "undelivered": 2, "error": error, "reasons": [error]},
+        {"to": "memory://", "published": 2, **none, "undelivered": 0, "error": None, "reasons": []},
     ]
     assert said == f"eventdefs: file:///dev/full: {error}; 2 not delivered"
 
@@ -676,12 +685,12 @@ def test_running_twice_stores_once() -> None:
     second = run("run", *USE, "m.yaml", *urls, "--format", "json", given=GOOD + line("m-9"))
     assert [json.loads(ran.err)["published"] for ran in (first, second)] == [
         [
-            {"to": "sqlite:///e.db", "published": 4, "duplicates": 0, "undelivered": 0, "error": None},
-            {"to": "file://e.jsonl", "published": 4, "duplicates": 0, "undelivered": 0, "error": None},
+            {"to": "sqlite:///e.db", "published": 4, "duplicates": 0, **WHOLE},
+            {"to": "file://e.jsonl", "published": 4, "duplicates": 0, **WHOLE},
         ],
         [
-            {"to": "sqlite:///e.db", "published": 6, "duplicates": 4, "undelivered": 0, "error": None},
-            {"to": "file://e.jsonl", "published": 6, "duplicates": 4, "undelivered": 0, "error": None},
+            {"to": "sqlite:///e.db", "published": 6, "duplicates": 4, **WHOLE},
+            {"to": "file://e.jsonl", "published": 6, "duplicates": 4, **WHOLE},
         ],
     ]
     with sqlite3.connect("e.db") as connection:
@@ -857,7 +866,7 @@ def test_a_ledger_that_fails() -> None:
     """The message says what to do, and doing it gives what would have been without the failure."""
     given = b"".join(ran_from("00:00", "01:00", id=f"db-{number}") for number in range(1_000))
     ran = subprocess.run(
-        ["bash", "-c", 'ulimit -f 300; exec "$@"', "bash", *COMMAND, "run", *LEDGER, "--to", "memory://"],
+        ["bash", "-c", 'ulimit -f 300; exec "$@"', "bash", *COMMAND, "run", *LEDGER, "--retry-for", "0s"],
         input=given,
         capture_output=True,
         env=ENVIRONMENT,
@@ -875,7 +884,12 @@ def test_standard_output_that_is_full() -> None:
     """A full disk behind `>` is said in one line."""
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run(
-            [*COMMAND, "run", *USE], input=GOOD, stdout=full, stderr=subprocess.PIPE, env=ENVIRONMENT, timeout=60
+            [*COMMAND, "run", *USE, "--retry-for", "0s"],
+            input=GOOD,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            timeout=60,
         )
     assert (ran.returncode, b"Traceback" in ran.stderr) == (2, False)
     assert b"No space left on device" in ran.stderr

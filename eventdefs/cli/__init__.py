@@ -34,6 +34,7 @@ exit status: 0 fine; 1 something was found; 2 could not run.
 
 _COMMANDS = {
     "run": "convert notifications and publish what they give",
+    "check": "open the publishers that are named, and say what is wrong with each",
     "lint": "say what is wrong with definitions, or not what was meant",
     "explain": "say why a notification gives what it gives",
     "test": "run the cases of test files against definitions",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections import Counter
@@ -11,16 +12,17 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from eventdefs import cli
+from eventdefs.cli import sinks
 from eventdefs.cli.arguments import duration
 from eventdefs.cli.tables import many
 from eventdefs.consumers.files import find_files, read_notifications
 from eventdefs.definitions import Definitions, Options, load_definitions
+from eventdefs.delivery import open_delivery
 from eventdefs.encode import error_record, write_json
 from eventdefs.errors import DecodeError, InputError, LedgerError, ReaderGoneError, RetryableDeliveryError
 from eventdefs.metering import Ledger, LedgerSettings, open_ledger
 from eventdefs.metering.ledger import Counts
 from eventdefs.pipeline import Pipeline, Sink
-from eventdefs.publishers import open_publisher
 from eventdefs.publishers.urls import parse_url
 from eventdefs.types import Conversion, Notification, Place
 
@@ -35,6 +37,8 @@ exit status: 0 all was read and delivered; 1 something could not be read (the su
 2 could not run: definitions, input or a publisher cannot be used, or something was not delivered.
 """
 
+LIVE = 5.0
+"""Seconds after which what came on standard input is published: it may be somebody's `tail -f`."""
 PROGRESS_EVERY = 0.2
 PROGRESS_AFTER = 1.0
 
@@ -54,12 +58,7 @@ def add_parser(commands: Any, summary: str) -> None:
         metavar="PATH",
         help="definition files and directories, instead of the shipped ones",
     )
-    parser.add_argument(
-        "--to",
-        action="append",
-        metavar="URL",
-        help="a publisher, as sqlite:///events.db; may be given several times (default: stdout://)",
-    )
+    sinks.add_arguments(parser)
     parser.add_argument(
         "--format", choices=("text", "json"), default=None, help="how the output and the summary are written"
     )
@@ -80,7 +79,19 @@ def add_parser(commands: Any, summary: str) -> None:
     parser.add_argument(
         "--drop-unmatched", action="store_true", help="no event where no definition applies to the event type"
     )
-    parser.add_argument("--batch", type=_count, default=1000, metavar="N", help="events and samples a batch (1000)")
+    parser.add_argument("--batch", type=_count, metavar="N", help="events and samples a batch (1000)")
+    parser.add_argument(
+        "--batch-age",
+        type=duration,
+        metavar="TIME",
+        help="publish what waits for so long, though it is no whole batch (5s of standard input, else never)",
+    )
+    parser.add_argument(
+        "--retry-for",
+        type=_retries,
+        metavar="TIME",
+        help="how long a publisher that is away is asked again, or forever (1min)",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
     parser.set_defaults(run=run)
 
@@ -90,6 +101,10 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("expected a number above 0")
     return number
+
+
+def _retries(text: str) -> float:
+    return math.inf if text == "forever" else duration(text).total_seconds()
 
 
 SHOWS = ("stdout", "memory")
@@ -121,16 +136,31 @@ def run(arguments: argparse.Namespace) -> int:
     files = find_files(paths)
     for warning in definitions.warnings:
         sys.stderr.write(f"{warning}\n")
+    chosen = sinks.choose(arguments)
+    for text in chosen.warnings:
+        sys.stderr.write(f"{text}\n")
     table = arguments.format == "text" or (arguments.format is None and sys.stdout.isatty())
-    urls = arguments.to or ["stdout://?format=table" if table else "stdout://"]
-    sinks = [Sink(open_publisher(url), parse_url(url).text) for url in urls]
+    lines = chosen.lines or [("stdout://?format=table" if table else "stdout://", None)]
+    urls = [url for url, _ in lines]
+    opened = [
+        Sink(open_delivery(url, retry_for=arguments.retry_for, default_format=chosen.default_format), "", route)
+        for url, route in lines
+    ]
     ledger = _open_ledger(arguments, urls, definitions)
     summary = Summary(counted=ledger is not None)
     letters = DeadLetters(arguments.dead_letters)
     progress = Progress(sys.stderr, enabled=not arguments.quiet and sys.stderr.isatty())
     try:
         keeps = arguments.ledger is None or any(parse_url(url).scheme not in SHOWS for url in urls)
-        with Pipeline(definitions, sinks, batch_size=arguments.batch, ledger=ledger, confirm=keeps) as pipeline:
+        age = arguments.batch_age.total_seconds() if arguments.batch_age else chosen.batch_age
+        with Pipeline(
+            definitions,
+            opened,
+            batch_size=arguments.batch or chosen.batch_items,
+            batch_age=age or (LIVE if "-" in paths else None),
+            ledger=ledger,
+            confirm=keeps,
+        ) as pipeline:
             for place, notification in _notifications(files, summary):
                 progress.show(summary)
                 if isinstance(notification, DecodeError):
@@ -153,19 +183,25 @@ def run(arguments: argparse.Namespace) -> int:
             ledger.close()
     summary.counts = pipeline.counts
     if not arguments.quiet:
-        written = summary.as_json(sinks) if arguments.format == "json" else summary.as_text(sinks)
+        written = summary.as_json(opened) if arguments.format == "json" else summary.as_text(opened)
         sys.stderr.write(written + "\n")
-    failed = [sink for sink in sinks if sink.error is not None and not isinstance(sink.error, ReaderGoneError)]
+    failed = [sink for sink in opened if _failed(sink)]
     for sink in failed:
-        sys.stderr.write(f"eventdefs: {sink.name}: {sink.error}; {sink.undelivered} not delivered\n")
+        reasons = "; ".join(sink.tally.reasons) or str(sink.error)
+        sys.stderr.write(f"eventdefs: {sink.name}: {reasons}; {sink.undelivered} not delivered\n")
     if pipeline.ledger_error is not None:
         sys.stderr.write(f"eventdefs: {pipeline.ledger_error}; run the same input again\n")
     for reason in summary.unread:
         sys.stderr.write(f"eventdefs: {reason}\n")
     if summary.unread or failed or pipeline.ledger_error is not None:
         return cli.COULD_NOT
-    refused = summary.counts.late or summary.counts.future
+    refused = summary.counts.late or summary.counts.future or any(sink.dead_lettered for sink in opened)
     return cli.FINDINGS if summary.undecodable or summary.problems or refused else cli.FINE
+
+
+def _failed(sink: Sink) -> bool:
+    """Tell whether something was not delivered that somebody wanted."""
+    return (sink.error is not None or sink.undelivered > 0) and not isinstance(sink.error, ReaderGoneError)
 
 
 def _notifications(files: list[str], summary: Summary) -> Iterator[tuple[Place, Notification | DecodeError]]:
@@ -250,8 +286,10 @@ class Summary:
                     "to": sink.name,
                     "published": sink.published,
                     "duplicates": sink.duplicates,
+                    "dead_lettered": sink.dead_lettered,
                     "undelivered": sink.undelivered,
                     "error": None if sink.error is None else str(sink.error),
+                    "reasons": sink.tally.reasons,
                 }
                 for sink in sinks
             ],

@@ -166,15 +166,15 @@ class _FileParser:
         sinks = self._sinks(self._list(top, "sinks"))
         rows = self._sources(self._list(top, "sources"), sinks)
         if self._ignored:
-            first = min(self._ignored.values(), key=lambda place: place.line)
-            said = "; ".join(f"{key} said {IGNORED_KEYS[key]}" for key in self._ignored)
-            self._findings.add("W701", f"{', '.join(self._ignored)}: ignored here", first, said)
+            keys = sorted(self._ignored, key=lambda key: self._ignored[key].line)
+            said = "; ".join(f"{key} said {IGNORED_KEYS[key]}" for key in keys)
+            self._findings.add("W701", f"{', '.join(keys)}: ignored here", self._ignored[keys[0]], said)
         return rows
 
     def _list(self, top: Mapping, key: str) -> list[Node]:
         node = top.get(key)
         if node is None:
-            self._findings.add("E102", f"the file has no {key}", top.place, "expected sources and sinks")
+            self._findings.add("E102", f"the file has no {key}", top.place, f"expected {key}: a list")
             return []
         if not isinstance(node, Items):
             self._findings.add("E101", f"{key} is {describe(node)}", node.place, "expected a list")
@@ -216,7 +216,7 @@ class _FileParser:
                 self._findings.add("E102", f"the sink {name or ''} has no publishers", mapping.place, hint)
                 continue
             found = texts(node, "publishers", self._findings)
-            if not found and isinstance(node, Items):
+            if isinstance(node, Items) and not node.items:
                 self._findings.add("E101", "the list is empty", node.place, "expected URLs, as file:///var/out.jsonl")
             urls = [(self._url(text, scalar), scalar.place) for text, scalar in found]
             if name is not None:
@@ -277,7 +277,7 @@ class _FileParser:
         if node is None:
             return None
         globs = [text for text, _ in texts(node, key, self._findings)]
-        if not globs and isinstance(node, Items):
+        if isinstance(node, Items) and not node.items:
             self._findings.add("E101", "the list is empty", node.place, "expected patterns, as ['*', '!*.exists']")
         return parse_pattern(globs)
 
@@ -286,6 +286,6 @@ class _FileParser:
         if node is None:
             return None
         found = [text for text, _ in texts(node, "projects", self._findings)]
-        if not found and isinstance(node, Items):
+        if isinstance(node, Items) and not node.items:
             self._findings.add("E101", "the list is empty", node.place, "expected ids of projects")
         return frozenset(found)
