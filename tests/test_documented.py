@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import eventdefs
-from eventdefs import cli
+from eventdefs import cli, delivery, settings
 from eventdefs.definitions import shipped_definitions
 from eventdefs.definitions.events import EVENT_KEYS, ON_ERROR, TRAIT_KEYS
 from eventdefs.definitions.fields import FIELDS_KEYS
@@ -27,6 +27,7 @@ from eventdefs.definitions.periods import PERIOD_KEYS
 from eventdefs.definitions.plugins import builtin_plugins
 from eventdefs.definitions.samples import SAMPLE_KEYS
 from eventdefs.errors import PathEvaluationError, PathSyntaxError
+from eventdefs.pipeline import files as pipeline_files
 from eventdefs.publishers import _BUILTIN as PUBLISHERS
 from eventdefs.publishers import _find as find_publisher
 from eventdefs.types import SAMPLE_TYPES, TRAIT_TYPES
@@ -114,13 +115,52 @@ def test_every_option_of_usage_is_documented() -> None:
         assert undocumented([" ".join(("eventdefs usage", name, *arguments))] if arguments else [], text) == []
 
 
+PAGES = {
+    "elasticsearch": "elasticsearch",
+    "file": "file",
+    "http": "http",
+    "https": "http",
+    "kafka": "kafka",
+    "mysql": "sql",
+    "notifier": "notifier",
+    "opensearch": "elasticsearch",
+    "postgresql": "sql",
+    "sqlite": "sql",
+    "tcp": "tcp-udp",
+    "udp": "tcp-udp",
+}
+"""The pages of those publishers that have one of their own, below publishers/."""
+
+
+def page_of(scheme: str) -> str:
+    """Return what is said of a publisher."""
+    if scheme in PAGES:
+        return page(f"publishers/{PAGES[scheme]}")
+    return section(page("publishers"), f"{scheme}://")
+
+
 @pytest.mark.parametrize("scheme", PUBLISHERS)
 def test_every_publisher_and_option_is_documented(scheme: str) -> None:
-    """The section of a publisher names its options and the words that they take."""
-    text = section(page("publishers"), f"{scheme}://")
+    """The page of a publisher names its options and the words that they take, and the list of all leads to it."""
+    text = page_of(scheme)
+    link = f"publishers/{PAGES[scheme]}.md" if scheme in PAGES else f"#{scheme}"
+    assert link in page("publishers")
     for field in msgspec.structs.fields(find_publisher(scheme).Options):
         words = getattr(field.type, "__args__", ())
         assert undocumented([field.encode_name, *words], text) == []
+
+
+def test_every_option_of_deliveries_is_documented() -> None:
+    """What every URL may say stands in its page, and so do the settings."""
+    assert undocumented(delivery.OPTIONS, page("delivery")) == []
+    (options,) = settings.OPTIONS.values()
+    assert undocumented([option.name for option in options], page("pipeline")) == []
+
+
+def test_every_key_of_pipeline_files_is_documented() -> None:
+    """Those that are ignored too."""
+    keys = (*pipeline_files.SOURCE_KEYS, *pipeline_files.SINK_KEYS, *pipeline_files.IGNORED_KEYS)
+    assert undocumented(keys, page("pipeline")) == []
 
 
 def test_every_column_of_sqlite_is_documented(tmp_path: Path) -> None:

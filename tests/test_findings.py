@@ -83,8 +83,8 @@ def test_made(text: str, expected: list[tuple[str, int, int, str]]) -> None:
     ] == expected
 
 
-ELSEWHERE = ("5", "6")
-"""Families of codes that other tests see: of a corpus (test_corpus.py), and of test files (test_cases.py)."""
+ELSEWHERE = ("5", "6", "7")
+"""Families of codes that other tests see: of a corpus (test_corpus.py), of test files (test_cases.py), and of pipelines."""
 
 
 def test_every_code_occurs() -> None:

@@ -19,9 +19,14 @@ from eventdefs.types import Batch, Delivered
 NAMESPACE = "eventdefs.publishers"
 
 _BUILTIN = {
+    "elasticsearch": "eventdefs.publishers.elasticsearch.elastic:ElasticsearchPublisher",
     "file": "eventdefs.publishers.file:FilePublisher",
+    "http": "eventdefs.publishers.http:HTTPPublisher",
+    "https": "eventdefs.publishers.http:HTTPPublisher",
+    "kafka": "eventdefs.publishers.kafka:KafkaPublisher",
     "memory": "eventdefs.publishers.memory:MemoryPublisher",
     "notifier": "eventdefs.publishers.notifier:NotifierPublisher",
+    "opensearch": "eventdefs.publishers.elasticsearch.opensearch:OpenSearchPublisher",
     "sqlite": "eventdefs.publishers.sqlite:SQLitePublisher",
     "stdout": "eventdefs.publishers.stdout:StdoutPublisher",
     "tcp": "eventdefs.publishers.frames:TCPPublisher",
@@ -94,7 +99,12 @@ def publisher_of(url: PublisherURL) -> Publisher:
 
 def options_of(url: PublisherURL) -> Any:
     """Return the options of *url* without opening anything; raises as `open_publisher`."""
-    return read_options(url, _find(url.scheme).Options)
+    return read_options(url, options_type(url))
+
+
+def options_type(url: PublisherURL) -> type[msgspec.Struct]:
+    """Return what declares the options of the publisher of *url*; raises as `open_publisher`."""
+    return _find(url.scheme).Options
 
 
 def _find(scheme: str) -> PublisherClass:

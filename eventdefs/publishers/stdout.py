@@ -22,10 +22,10 @@ class StdoutOptions(msgspec.Struct, frozen=True):
     """Options of `stdout://`.
 
     Attributes:
-        format: `native` and `ceilometer` are lines of JSON, `table` is for people.
+        format: `native`, `ceilometer`, `cloudevents` and `monasca` are lines of JSON, `table` is for people.
     """
 
-    format: Literal["native", "ceilometer", "table"] = "native"
+    format: Literal["native", "ceilometer", "cloudevents", "monasca", "table"] = "native"
 
 
 class StdoutPublisher:
