@@ -23,7 +23,7 @@ import pytest
 
 from eventdefs.delivery import Delivery, open_delivery
 from eventdefs.encode import encode_event, write_json
-from eventdefs.errors import DeliveryError, PublisherURLError, RetryableDeliveryError
+from eventdefs.errors import DeliveryError, PartialDeliveryError, PublisherURLError, RetryableDeliveryError
 from eventdefs.metering.records import sample_of
 from eventdefs.publishers import Publisher, open_publisher
 from eventdefs.types import (
@@ -364,9 +364,7 @@ class PublisherContract:
             pytest.skip("the target cannot be away")
         publisher = open_publisher(target.away)
         target.opened.append(publisher)
-        with pytest.raises(RetryableDeliveryError) as caught:
-            publisher.publish(Batch([an_event()]))
-        assert str(caught.value)
+        assert str(waits(publisher, Batch([an_event()])))
         with pytest.raises(DeliveryError):
             publisher.check()
 
@@ -377,8 +375,7 @@ class PublisherContract:
         publisher = target.open()
         publisher.publish(Batch([an_event("before")]))
         target.stop()
-        with pytest.raises(RetryableDeliveryError):
-            publisher.publish(Batch([an_event("meanwhile")]))
+        waits(publisher, Batch([an_event("meanwhile")]))
         target.start()
         events = [an_event("before"), an_event("meanwhile"), an_event("after")]
         publisher = target.delivery("retry_for=60s")
@@ -423,6 +420,19 @@ class PublisherContract:
             open_publisher(target.secret + ("&" if "?" in target.secret else "?") + "no_such_option=1")
         said.append(str(wrong.value))
         assert [text for text in said if "s3cr3t" in text] == []
+
+
+def waits(publisher: Publisher, batch: Batch) -> RetryableDeliveryError:
+    """Publish *batch*, none of which can be accepted now; return why not."""
+    with pytest.raises((RetryableDeliveryError, PartialDeliveryError)) as caught:
+        publisher.publish(batch)
+    error = caught.value
+    if isinstance(error, PartialDeliveryError):
+        assert (error.delivered, list(error.again), error.refused) == (Delivered(0), list(batch), ())
+        assert error.error is not None
+        return error.error
+    assert isinstance(error, RetryableDeliveryError)
+    return error
 
 
 def free_port() -> int:
