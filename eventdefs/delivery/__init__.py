@@ -73,8 +73,8 @@ class DeliveryOptions(msgspec.Struct, frozen=True):
 
 OPTIONS = tuple(field.encode_name for field in msgspec.structs.fields(DeliveryOptions))
 
-Places = Callable[[str, str], Undelivered]
-"""Gives where a publisher's dead letters go, by the name of the publisher and the URL of the place, '' for all's."""
+Places = Callable[[str, str], Undelivered | None]
+"""Gives where a publisher's dead letters go, by its name and the URL of a place, '' for that of all, or None."""
 
 
 class Delivery:

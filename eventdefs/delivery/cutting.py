@@ -97,8 +97,11 @@ class Cutting:
 
 
 def size_of(item: Item) -> int:
-    """Return how many bytes *item* takes as a line of JSON."""
-    return len(encode_event(item) if isinstance(item, Event) else write_json(item)) + 1
+    """Return how many bytes *item* takes as a line of JSON; none where it cannot be written, which is said elsewhere."""
+    try:
+        return len(encode_event(item) if isinstance(item, Event) else write_json(item)) + 1
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return 0
 
 
 def _halves(batch: Batch) -> list[Batch]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -53,19 +53,26 @@ def parse_url(url: str) -> PublisherURL:
 
 
 def read_options(url: PublisherURL, options: type[T]) -> T:
-    """Return the options of *url* as *options* declares them.
+    """Return the options of *url* as *options* declares them; one that is a dict is written `name.KEY=value`.
 
     Raises:
         PublisherURLError: an option is unknown or has a value it does not take.
     """
-    known = [field.encode_name for field in msgspec.structs.fields(options)]
-    for name in url.options:
-        if name not in known:
+    fields = msgspec.structs.fields(options)
+    many = [field.encode_name for field in fields if get_origin(field.type) is dict]
+    known = [field.encode_name for field in fields if field.encode_name not in many]
+    given: dict[str, Any] = {}
+    for name, value in url.options.items():
+        first, _, key = name.partition(".")
+        if key and first in many:
+            given.setdefault(first, {})[key] = value
+        elif name in known:
+            given[name] = value
+        else:
             meant = did_you_mean(name, known)
-            raise PublisherURLError(
-                f"{url.text}: unknown option {name!r}{meant}, known are {', '.join(known) or 'none'}"
-            )
+            shown = ", ".join([*known, *(f"{one}.NAME" for one in many)])
+            raise PublisherURLError(f"{url.text}: unknown option {name!r}{meant}, known are {shown or 'none'}")
     try:
-        return msgspec.convert(url.options, options, strict=False)
+        return msgspec.convert(given, options, strict=False)
     except msgspec.ValidationError as error:
         raise PublisherURLError(f"{url.text}: {error}") from None

@@ -127,6 +127,14 @@ def test_refused_items_are_found(refused: tuple[str, ...], count: int) -> None:
     assert found == [(one, "too large") for one in refused]
 
 
+def test_what_cannot_be_written_is_one_item() -> None:
+    """A number too long for any text harms no other, where bytes are counted too."""
+    target = Target()
+    batch = Batch([event("m-0"), event("m-1", size=10**5000), event("m-2")])
+    assert Cutting(target, BatchLimits(bytes=SIZE)).publish(batch) == Delivered(3)
+    assert target.asked == [["m-0", "m-1"], ["m-2"]]
+
+
 def test_finding_one_of_many_is_quick() -> None:
     """It takes twice the logarithm of the batch."""
     target = Target(refuses=("m-700",))

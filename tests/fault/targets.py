@@ -49,8 +49,8 @@ def kafka(client: str) -> Iterator[Place]:
         advertised = {"advertised.listeners": f"PLAINTEXT://127.0.0.1:{proxy.port}"}
         with servers.kafka_broker(folder, {"PLAINTEXT": port}, advertised) as server:
             address = f"127.0.0.1:{proxy.port}"
-            made = AdminClient({"bootstrap.servers": address}).create_topics([NewTopic("events", 4, 1)])
-            made["events"].result(30)
+            admin = AdminClient({"bootstrap.servers": address})
+            admin.create_topics([NewTopic("events", 4, 1)])["events"].result(30)
 
             def ends(consumer: Any) -> list[int]:
                 return [consumer.get_watermark_offsets(TopicPartition("events", one), 10)[1] for one in range(4)]
@@ -71,9 +71,10 @@ def kafka(client: str) -> Iterator[Place]:
                 reader.assign([TopicPartition("events", one, 0) for one in range(4)])
                 left = sum(ends(reader))
                 while left:
-                    for message in reader.consume(min(left, 10_000), 30):
-                        found[json.loads(message.value())["message_id"]] += 1
-                        left -= 1
+                    messages = [one for one in reader.consume(min(left, 10_000), 10) if one.error() is None]
+                    assert messages, f"{left} messages cannot be read"
+                    found.update(json.loads(message.value())["message_id"] for message in messages)
+                    left -= len(messages)
                 reader.close()
                 return found
 
