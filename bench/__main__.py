@@ -21,7 +21,8 @@ from typing import Any
 
 import orjson
 
-from bench import commands, language_server, ledger
+from bench import commands, http, language_server, ledger
+from bench.elasticsearch import bench_elasticsearch as elasticsearch_lines
 from bench.measure import compare, seconds_of, timed
 from bench.oracle import Ceilometer
 from eventdefs.decode import decode_notification
@@ -221,6 +222,18 @@ def bench_edit(case: Case) -> None:
         print(line, flush=True)
 
 
+def bench_http(case: Case) -> None:
+    """Publishing over HTTP, beside bare posts of ready bodies."""
+    for line in http.bench_http():
+        print(line, flush=True)
+
+
+def bench_elasticsearch(case: Case) -> None:
+    """Publishing to Elasticsearch, beside a bare `_bulk` of ready bodies."""
+    for line in elasticsearch_lines(TOP / "samples/nova/compute.instance.create.end.json", case.events):
+        print(line, flush=True)
+
+
 BENCHES = {
     "convert": bench_convert,
     "bytes": bench_bytes,
@@ -233,6 +246,8 @@ BENCHES = {
     "ledger": bench_ledger,
     "commands": bench_commands,
     "edit": bench_edit,
+    "http": bench_http,
+    "elasticsearch": bench_elasticsearch,
 }
 
 

@@ -1,0 +1,69 @@
+"""Which tenants have indices of their own: those that are listed, and the first so many that came.
+
+Who came first is kept in the cluster, as documents 1, 2, 3 and so on of a small index. A document is only ever created,
+and only behind the one before it. All processes therefore agree, and what was decided once stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from eventdefs.encode import write_json
+from eventdefs.publishers.elasticsearch.cluster import Answer, Cluster, failure_of, type_of_error
+
+_ASKED = "who has indices of his own"
+
+
+class OwnIndices:
+    """Tells which tenants have indices of their own. Tenants are given as codes, see `naming.code_of`."""
+
+    def __init__(self, cluster: Cluster, index: str, listed: Iterable[str], most: int, replicas: int) -> None:
+        """Keep in *index* the first *most* that come besides those *listed*; for 0 no index is needed."""
+        self._cluster = cluster
+        self._index = index
+        self._listed = frozenset(listed)
+        self._most = most
+        self._replicas = replicas
+        self._first: set[str] = set()
+
+    def has(self, code: str) -> bool:
+        """Tell whether the tenant *code* has indices of its own; it may become one of the first by that.
+
+        Raises:
+            RetryableDeliveryError: the cluster does not say.
+        """
+        if code in self._listed or code in self._first:
+            return True
+        while len(self._first) < self._most:
+            self._first = self._read()
+            if code in self._first:
+                return True
+            if len(self._first) < self._most and self._take(len(self._first) + 1, code):
+                self._first.add(code)
+                return True
+        return False
+
+    def _read(self) -> set[str]:
+        numbers = write_json({"ids": [str(number) for number in range(1, self._most + 1)]})
+        answer = self._cluster.ask("POST", f"/{self._index}/_mget", numbers)
+        if answer.status == 404 or (answer.status == 200 and "error" in answer.body["docs"][0]):
+            self._make()
+            answer = self._cluster.ask("POST", f"/{self._index}/_mget", numbers)
+        if answer.status != 200 or (failed := next((one for one in answer.body["docs"] if "error" in one), None)):
+            raise failure_of(self._cluster.name, answer if answer.status != 200 else Answer(503, failed), _ASKED)
+        return {one["_source"]["tenant"] for one in answer.body["docs"] if one["found"]}
+
+    def _take(self, number: int, code: str) -> bool:
+        """Take the place *number* for *code*, unless somebody has it."""
+        answer = self._cluster.ask("PUT", f"/{self._index}/_create/{number}", write_json({"tenant": code}))
+        if answer.status not in (200, 201, 409):
+            raise failure_of(self._cluster.name, answer, _ASKED)
+        return answer.status != 409
+
+    def _make(self) -> None:
+        settings = {"number_of_shards": 1, "number_of_replicas": self._replicas}
+        fields = {"dynamic": False, "properties": {"tenant": {"type": "keyword"}}}
+        body = write_json({"settings": settings, "mappings": fields})
+        answer = self._cluster.ask("PUT", f"/{self._index}", body)
+        if answer.status != 200 and type_of_error(answer.body) != "resource_already_exists_exception":
+            raise failure_of(self._cluster.name, answer, _ASKED)
