@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import random
 import signal
 import subprocess
@@ -60,7 +61,8 @@ class Run:
                 stderr=said,
                 env={**os.environ, **(environment or {})},
             )
-        self._feeder: threading.Thread | None = None
+        self._waiting: queue.SimpleQueue[list[int] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._feed, daemon=True).start()
 
     @property
     def _stdin(self) -> IO[bytes]:
@@ -68,17 +70,15 @@ class Run:
         return self._process.stdin
 
     def feed(self, numbers: Iterable[int]) -> None:
-        """Give it the notifications of *numbers*, in a thread: it may not take them for a while."""
-        if self._feeder is not None:
-            self._feeder.join()
-        self._feeder = threading.Thread(target=self._feed, args=(list(numbers),), daemon=True)
-        self._feeder.start()
+        """Give it the notifications of *numbers* when it takes them, behind what it was given before."""
+        self._waiting.put(list(numbers))
 
-    def _feed(self, numbers: list[int]) -> None:
+    def _feed(self) -> None:
         try:
-            for number in numbers:
-                self._stdin.write(notification(number))
-            self._stdin.flush()
+            while (numbers := self._waiting.get()) is not None:
+                for number in numbers:
+                    self._stdin.write(notification(number))
+            self._stdin.close()
         except (BrokenPipeError, ValueError):  # it was killed
             return
 
@@ -95,9 +95,7 @@ class Run:
 
     def finish(self, within: float) -> int:
         """End its input and wait for it; return its exit status."""
-        if self._feeder is not None:
-            self._feeder.join(within)
-        self._stdin.close()
+        self._waiting.put(None)
         until = time.monotonic() + within
         while self.look():
             if time.monotonic() > until:
@@ -110,7 +108,7 @@ class Run:
         """End it in the middle of whatever it does."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
-        self._stdin.close()
+        self._waiting.put(None)
 
 
 def moments(count: int, longest: float, seed: int) -> Iterator[float]:

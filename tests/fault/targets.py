@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -78,7 +79,20 @@ def kafka(client: str) -> Iterator[Place]:
                 reader.close()
                 return found
 
-            yield Place(f"kafka://{address}/events?client={client}&", server, proxy, some, ids, False)
+            url = f"kafka://{address}/events?client={client}&"
+            yield Place(url, server, proxy, some, lambda: patiently(ids), False)
+
+
+def patiently(read: Callable[[], Counter[str]], seconds: float = 60.0) -> Counter[str]:
+    """Return what *read* does: a broker that has just come back has no leaders yet."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return read()
+        except Exception:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
 
 
 def _get(url: str, body: bytes | None = None) -> Any:

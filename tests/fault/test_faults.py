@@ -52,6 +52,14 @@ def place(started: Place) -> Iterator[Place]:
     started.server.resume()
 
 
+def has_more(place: Place, than: int) -> bool:
+    """Tell whether the server has more events; where it cannot be asked, it may have."""
+    try:
+        return place.some() > than
+    except Exception:
+        return False
+
+
 def wait_for(condition: Callable[[], bool], run: Run) -> None:
     until = time.monotonic() + WITHIN
     while not condition():
@@ -114,16 +122,14 @@ def test_a_server_that_is_broken(
     run = Run(f"{place.url}retry_for=forever&retry_longest=2", tmp_path)
     began = time.monotonic()
     run.feed(numbers[: EVENTS // 2])
-    wait_for(lambda: place.some() > first, run)
+    wait_for(lambda: has_more(place, first), run)
     CASES[name].breaks(place)
-    run.feed(numbers[EVENTS // 2 :]) if not LONG else None
+    run.feed(numbers[EVENTS // 2 :])
     until = time.monotonic() + AWAY
     while time.monotonic() < until:
         assert run.look(), run.said.read_text()[-2000:]
         time.sleep(0.05)
     CASES[name].mends(place)
-    if LONG:
-        run.feed(numbers[EVENTS // 2 :])
     assert run.finish(WITHIN) == 0, run.said.read_text()[-2000:]
     seconds = time.monotonic() - began
     found = Counter({one: count for one, count in place.ids().items() if int(one[2:]) in numbers})
