@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from oslo_config import cfg
+from oslo_config import cfg, iniparser
 
 from eventdefs.errors import SettingsError
 from eventdefs.hints import did_you_mean
@@ -88,7 +88,7 @@ def load_settings(path: str) -> Settings:
             found.batch_items,
             found.batch_age,
         )
-    except cfg.Error as error:
+    except (cfg.Error, iniparser.ParseError) as error:
         raise SettingsError(f"{path}: {' '.join(str(error).split())}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
