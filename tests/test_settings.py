@@ -92,7 +92,7 @@ def test_they_are_found_by_the_generator(tmp_path: Path) -> None:
     ran = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert list_opts() == list(OPTIONS.items())
     for option in OPTIONS["pipeline"]:
-        assert f"#{option.name} = " in ran.stdout
+        assert f"#{option.name} =" in ran.stdout
         assert option.help.split()[0] in ran.stdout
 
 
