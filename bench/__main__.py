@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from bench import commands, http, language_server, ledger
+from bench import commands, http, kafka, language_server, ledger
 from bench.elasticsearch import bench_elasticsearch as elasticsearch_lines
 from bench.measure import compare, seconds_of, timed
 from bench.oracle import Ceilometer
@@ -228,6 +228,12 @@ def bench_http(case: Case) -> None:
         print(line, flush=True)
 
 
+def bench_kafka(case: Case) -> None:
+    """Publishing to Kafka, beside the bare clients with ready bytes."""
+    for line in kafka.bench_kafka():
+        print(line, flush=True)
+
+
 def bench_elasticsearch(case: Case) -> None:
     """Publishing to Elasticsearch, beside a bare `_bulk` of ready bodies."""
     for line in elasticsearch_lines(TOP / "samples/nova/compute.instance.create.end.json", case.events):
@@ -246,6 +252,7 @@ BENCHES = {
     "ledger": bench_ledger,
     "commands": bench_commands,
     "edit": bench_edit,
+    "kafka": bench_kafka,
     "http": bench_http,
     "elasticsearch": bench_elasticsearch,
 }

@@ -23,7 +23,7 @@ class Place(NamedTuple):
     Attributes:
         url: of its publisher, at the port of the proxy.
         server, proxy: to be broken.
-        some: returns how many events it has, cheaply; it may be away.
+        some: returns how many events or messages it has, cheaply; it may be away.
         ids: returns how often it has each message_id.
         store: whether it keeps each event once.
     """
@@ -167,6 +167,32 @@ def http() -> Iterator[Place]:
             yield Place(f"http://127.0.0.1:{proxy.port}/events?", server, proxy, lambda: ids().total(), ids, False)
 
 
+@contextmanager
+def notifier() -> Iterator[Place]:
+    import kombu
+
+    with servers.rabbitmq_server() as server, Proxy(_port_of(server.address.rstrip("/"))) as proxy:
+        direct = server.address.replace("rabbit://", "amqp://")
+        seen: Counter[str] = Counter()
+
+        def some() -> int:
+            with kombu.Connection(direct) as connection, connection.channel() as channel:
+                return int(channel.queue_declare("event.sample", durable=True).message_count)
+
+        def ids() -> Counter[str]:
+            """Take what is there, and return all that was ever taken."""
+            with kombu.Connection(direct) as connection, connection.channel() as channel:
+                channel.queue_declare("event.sample", durable=True)
+                while (message := channel.basic_get("event.sample")) is not None:
+                    body = json.loads(json.loads(message.body)["oslo.message"])
+                    seen.update(event["message_id"] for event in body["payload"])
+                    channel.basic_ack(message.delivery_tag)
+            return Counter(seen)
+
+        url = f"notifier://guest:guest@127.0.0.1:{proxy.port}/?amqp_durable_queues=true&timeout=10&"
+        yield Place(url, server, proxy, some, ids, False)
+
+
 def _listens(port: int) -> None:
     import socket
 
@@ -181,4 +207,5 @@ TARGETS: dict[str, Callable[[], AbstractContextManager[Place]]] = {
     "postgresql": lambda: sql(servers.postgresql_server),
     "mysql": lambda: sql(servers.mariadb_server),
     "http": http,
+    "notifier": notifier,
 }

@@ -23,9 +23,11 @@ from tests.fault.targets import TARGETS, Place
 from tests.servers import NotInstalled, unavailable
 
 LONG = os.environ.get("EVENTDEFS_FAULT") == "long"
-EVENTS = 200_000 if LONG else 4_000
-AWAY = 60.0 if LONG else 1.5
+EVENTS = 50_000 if LONG else 4_000
+AWAY = 15.0 if LONG else 1.5
 """Seconds for which a server is away."""
+STOPPED = (200_000, 60.0) if LONG else (EVENTS, AWAY)
+"""Events, and seconds, where a server is stopped in order."""
 KILLS = 50 if LONG else 4
 WITHIN = 1800.0 if LONG else 120.0
 MEMORY = 400 * 2**20
@@ -116,16 +118,17 @@ def test_a_server_that_is_broken(
     name: str, place: Place, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A required publisher holds the input up until its server is back; then everything is there, in a store once."""
-    before = place.ids()
-    first = before.total()  # each test has numbers of its own
-    numbers = range(first, first + EVENTS)
+    first = place.ids().total()  # each test has numbers of its own
+    count, away = STOPPED if name == "stopped" else (EVENTS, AWAY)
+    numbers = range(first, first + count)
+    there = place.some()
     run = Run(f"{place.url}retry_for=forever&retry_longest=2", tmp_path)
     began = time.monotonic()
-    run.feed(numbers[: EVENTS // 2])
-    wait_for(lambda: has_more(place, first), run)
+    run.feed(numbers[: count // 2])
+    wait_for(lambda: has_more(place, there), run)
     CASES[name].breaks(place)
-    run.feed(numbers[EVENTS // 2 :])
-    until = time.monotonic() + AWAY
+    run.feed(numbers[count // 2 :])
+    until = time.monotonic() + away
     while time.monotonic() < until:
         assert run.look(), run.said.read_text()[-2000:]
         time.sleep(0.05)
@@ -134,10 +137,10 @@ def test_a_server_that_is_broken(
     seconds = time.monotonic() - began
     found = Counter({one: count for one, count in place.ids().items() if int(one[2:]) in numbers})
     assert {f"m-{number}" for number in numbers} - set(found) == set()
-    twice = found.total() - EVENTS
+    twice = found.total() - count
     assert twice == 0 or not place.store
     assert run.peak < MEMORY
-    report(capsys, request.node.callspec.params["started"], name, EVENTS, seconds, twice, run.peak)
+    report(capsys, request.node.callspec.params["started"], name, count, seconds, twice, run.peak)
 
 
 def report(
