@@ -177,12 +177,12 @@ def notifier() -> Iterator[Place]:
 
         def some() -> int:
             with kombu.Connection(direct) as connection, connection.channel() as channel:
-                return int(channel.queue_declare("event.sample", durable=True).message_count)
+                return int(channel.queue_declare("event.sample", durable=True, auto_delete=False).message_count)
 
         def ids() -> Counter[str]:
             """Take what is there, and return all that was ever taken."""
             with kombu.Connection(direct) as connection, connection.channel() as channel:
-                channel.queue_declare("event.sample", durable=True)
+                channel.queue_declare("event.sample", durable=True, auto_delete=False)
                 while (message := channel.basic_get("event.sample")) is not None:
                     body = json.loads(json.loads(message.body)["oslo.message"])
                     seen.update(event["message_id"] for event in body["payload"])
