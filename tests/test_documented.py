@@ -30,6 +30,7 @@ from eventdefs.errors import PathEvaluationError, PathSyntaxError
 from eventdefs.pipeline import files as pipeline_files
 from eventdefs.publishers import _BUILTIN as PUBLISHERS
 from eventdefs.publishers import _find as find_publisher
+from eventdefs.publishers.sql.tables import METADATA
 from eventdefs.types import SAMPLE_TYPES, TRAIT_TYPES
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -163,15 +164,16 @@ def test_every_key_of_pipeline_files_is_documented() -> None:
     assert undocumented(keys, page("pipeline")) == []
 
 
-def test_every_column_of_sqlite_is_documented(tmp_path: Path) -> None:
-    """The table of the section names each table and each column."""
+def test_every_column_of_sql_is_documented(tmp_path: Path) -> None:
+    """The page names each table and each column, of a SQLite file and of servers."""
     eventdefs.open_publisher(f"sqlite:///{tmp_path}/s.db").close()
     with contextlib.closing(sqlite3.connect(tmp_path / "s.db")) as connection:
         query = (
             "SELECT m.name, c.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table'"
         )
         rows = [row for row in connection.execute(query) if row[0] != "sqlite_sequence"]
-    assert undocumented([name for row in rows for name in row], section(page("publishers"), "sqlite://")) == []
+    rows += [(table.name, column.name) for table in METADATA.tables.values() for column in table.columns]
+    assert undocumented([name for row in rows for name in row], page("publishers/sql")) == []
 
 
 @pytest.mark.parametrize("name", ["Event", "Sample", "Period", "Problem", "Usage", "Gap", "Refusal", "Closure"])

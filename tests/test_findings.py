@@ -84,7 +84,7 @@ def test_made(text: str, expected: list[tuple[str, int, int, str]]) -> None:
 
 
 ELSEWHERE = ("5", "6", "7")
-"""Families of codes that other tests see: of a corpus (test_corpus.py), of test files (test_cases.py), and of pipelines."""
+"""Families of codes that other tests see: of a corpus, of test files, and of pipeline files."""
 
 
 def test_every_code_occurs() -> None:

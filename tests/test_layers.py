@@ -56,6 +56,7 @@ LAYERS = {
     "eventdefs.publishers.sql": 3,
     "eventdefs.publishers.sql.migrations": 3,
     "eventdefs.delivery": 3,
+    "eventdefs.deadletters": 3,
     "eventdefs.consumers": 3,
     "eventdefs.stores": 3,
     "eventdefs.cases": 3,

@@ -230,38 +230,6 @@ def test_records_in_a_file(tmp_path: Path) -> None:
     assert (json.loads(last)["resource_id"], json.loads(last)["dimensions"]) == ("d\ud800\n", {"a\ud800": "b\0"})
 
 
-def test_values_in_sqlite(tmp_path: Path) -> None:
-    """Whatever an event holds is stored, and does not keep its neighbours from being stored."""
-    publisher = open_publisher(f"sqlite:///{tmp_path}/s")
-    odd = [event("m-2", **ODD), event("m\ud800", "p\ud800"), event("m\0")]
-    samples = [sample("s-1", volume=10**30), sample("s-2", resource_id="v\ud800"), sample("s-3", resource_id=5)]
-    samples += [sample("s-4", volume=2**63 - 1), sample("s-5", metadata={"a": float("nan"), "\ud800": "\ud800"})]
-    records = [
-        usage("u-1", resource_id="d\ud800", dimensions={"a\ud800": "b\0"}),
-        gap(resource_id="d\ud800"),
-        refusal(message_id="m\ud800"),
-        usage("u-2"),
-    ]
-    batch = Batch([event("m-1"), *odd, event("m-3")], samples, [period("c-1", resource_id="d\ud800")], records)
-    assert publisher.publish(batch) == Delivered(15, 0)
-    assert publisher.publish(batch) == Delivered(15, 15)
-    publisher.close()
-    traits, types = rows(tmp_path / "s", "SELECT traits, types FROM events WHERE message_id = 'm-2'")[0]
-    read = decode_event(
-        b'{"message_id": "m", "event_type": "e", "generated": "2026-08-01", "tenant": null, "priority": "info",'
-        b' "publisher_id": null, "traits": %s, "types": %s}' % (traits.encode(), types.encode())
-    )
-    assert {name: value for name, value in ODD.items() if not same(read.traits[name], value)} == {}
-    volumes = dict(rows(tmp_path / "s", "SELECT id, volume FROM samples"))
-    assert (volumes["s-1"], volumes["s-4"]) == (1e30, 2**63 - 1)
-    ids = dict(rows(tmp_path / "s", "SELECT id, resource_id FROM samples"))
-    assert (ids["s-2"], ids["s-3"]) == ("v\\ud800", "5")
-    usages = rows(tmp_path / "s", "SELECT id, resource_id, dimensions FROM usage")
-    assert usages == [("u-1", "d\\ud800", '{"a\\ud800":"b\\u0000"}'), ("u-2", "db-1", '{"flavor":"7"}')]
-    notes = [json.loads(note) for (note,) in rows(tmp_path / "s", "SELECT note FROM usage_notes ORDER BY sequence")]
-    assert [note.get("resource_id") for note in notes] == ["d\ud800", "db-1"]
-
-
 PRODUCTS = parse_definitions("""
 - {event_type: "*", traits: {n: {type: int, fields: payload.n * payload.n}}}
 """)
@@ -291,109 +259,6 @@ def test_nan_in_metadata_beside_a_surrogate_is_json(tmp_path: Path) -> None:
         pytest.fail(f"{constant} is no JSON")
 
     assert json.loads((tmp_path / "f").read_bytes(), parse_constant=refuse)["metadata"] == {"a": None, "b": "\ud800"}
-
-
-def test_columns_of_sqlite(tmp_path: Path) -> None:
-    """What can be asked for in SQL: columns, times that sort as text, JSON."""
-    publisher = open_publisher(f"sqlite:///{tmp_path}/s.db")
-    given = msgspec.structs.replace(event(size=4, at=SENT), raw={"payload": {"a": 1}}, priority="error")
-    claims = [period("c-1"), period("c-2", not_before=SENT, not_after=SENT, status="ending")]
-    corrected = usage("u-2", delta="0.25", revision=2, supersedes="u-1", state="corrected", reason="late", sequence=5)
-    records = [usage(), corrected, gap(), refusal(), closure()]
-    publisher.publish(Batch([given, event("m-2", None)], EVERYTHING.samples[:1], claims, records))
-    publisher.close()
-    assert rows(tmp_path / "s.db", "SELECT * FROM events") == [
-        (
-            1,
-            "p-1",
-            "m-1",
-            "volume.create.end",
-            "2026-08-01T01:02:03.000000Z",
-            "error",
-            "volume.host-1",
-            '{"size":4,"at":"2026-08-01T01:02:03Z"}',
-            '{"at":"datetime"}',
-            '{"payload":{"a":1}}',
-        ),
-        (
-            2,
-            "",
-            "m-2",
-            "volume.create.end",
-            "2026-08-01T01:02:03.000000Z",
-            "info",
-            "volume.host-1",
-            "{}",
-            None,
-            None,
-        ),
-    ]
-    assert rows(tmp_path / "s.db", "SELECT * FROM samples") == [
-        (
-            1,
-            "s-1",
-            "volume.size",
-            "gauge",
-            "GiB",
-            4,
-            "v-1",
-            "p-1",
-            "u-1",
-            "2026-08-01T01:02:03.000000Z",
-            '{"status":"available"}',
-        )
-    ]
-    assert rows(tmp_path / "s.db", "SELECT * FROM periods") == [
-        (
-            1,
-            "c-1",
-            "database.uptime",
-            "h",
-            "db-1",
-            "p-1",
-            "u-1",
-            "2026-08-01T00:02:03.000000Z",
-            "2026-08-01T01:02:03.000000Z",
-            None,
-            "2026-08-01T01:02:03.000000Z",
-            '{"flavor":"7"}',
-            "m-1",
-            None,
-            "running",
-        ),
-        (
-            2,
-            "c-2",
-            "database.uptime",
-            "h",
-            "db-1",
-            "p-1",
-            "u-1",
-            "2026-08-01T00:02:03.000000Z",
-            "2026-08-01T01:02:03.000000Z",
-            "2026-08-01T01:02:03.000000Z",
-            "2026-08-01T01:02:03.000000Z",
-            '{"flavor":"7"}',
-            "m-1",
-            "2026-08-01T01:02:03.000000Z",
-            "ending",
-        ),
-    ]
-    hour = ("2026-08-01T00:00:00.000000Z", "2026-08-01T01:00:00.000000Z", "2026-08-01T00:59:59.999000Z")
-    evidence = '{"claims":2,"witnesses":["m-1","m-2"],"digest":"d1","definitions":"f1"}'
-    what = ("database.uptime", "h", "db-1", "p-1", '{"flavor":"7"}', *hour, "0.5")
-    recorded = (evidence, "2026-08-01T01:02:03.000000Z")
-    assert rows(tmp_path / "s.db", "SELECT * FROM usage") == [
-        (1, "u-1", *what, "0.5", "1800", 1, None, "final", "coverage", "", *recorded, 1),
-        (2, "u-2", *what, "0.25", "1800", 2, "u-1", "corrected", "coverage", "late", *recorded, 5),
-    ]
-    notes = rows(tmp_path / "s.db", "SELECT * FROM usage_notes")
-    assert [note[:-1] for note in notes] == [
-        (1, "g-1", "gap", "database.uptime", hour[0]),
-        (2, "r-1", "refusal", "database.uptime", hour[0]),
-        (3, "k-1", "closure", "database.uptime", hour[0]),
-    ]
-    assert [json.loads(note[-1]) for note in notes] == RECORDS[1:]
 
 
 # --- formats ---------------------------------------------------------------------------------------------------------
@@ -772,15 +637,6 @@ COUNT = """
 """
 
 
-def test_two_processes_write_one_database(tmp_path: Path) -> None:
-    """They wait for each other, and what both deliver is there once."""
-    url = f"sqlite:///{tmp_path}/s"
-    writers = [python(COUNT, url, *span) for span in (("0", "30"), ("20", "50"))]
-    assert [writer.wait(30) for writer in writers] == [0, 0]
-    assert rows(tmp_path / "s", "SELECT count(*), count(DISTINCT message_id) FROM events") == [(250, 250)]
-    assert rows(tmp_path / "s", "SELECT count(*), count(DISTINCT id) FROM samples") == [(50, 50)]
-
-
 def size(path: Path) -> int:
     """Return how many bytes *path* and what SQLite keeps beside it have."""
     total = 0
@@ -816,15 +672,6 @@ def test_killed_in_the_middle(after: int, target: Target) -> None:
     assert again.returncode == 0
     expected = [f"p-1/m-{number}-{index}" for number in range(batches) for index in range(5)]
     assert sorted(target.ids()) == sorted([*expected, *(f"s-{number}" for number in range(batches))])
-
-
-def test_batches_of_sqlite_are_whole_after_a_kill(tmp_path: Path) -> None:
-    """A batch is in the database or it is not: never a part of it."""
-    path = tmp_path / "s"
-    open_publisher(f"sqlite:///{path}").close()
-    write_and_kill(Target(f"sqlite:///{path}", path), size(path) + 100_000)
-    (events,), (samples,) = rows(path, "SELECT count(*) FROM events")[0], rows(path, "SELECT count(*) FROM samples")[0]
-    assert events == 5 * samples > 0
 
 
 # --- files that something happened to ---------------------------------------------------------------------------------
@@ -898,145 +745,6 @@ def test_a_foreign_file_is_not_touched(data: bytes, target: Target) -> None:
     assert target.path.read_bytes() == data
 
 
-def test_another_database_is_not_touched(tmp_path: Path) -> None:
-    """A SQLite file that has other tables is somebody else's."""
-    path = tmp_path / "s.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE events (id)")
-        connection.execute("INSERT INTO events VALUES (1)")
-    with pytest.raises(PublisherURLError, match="cannot be used"):
-        open_publisher(f"sqlite:///{path}")
-    assert rows(path, "SELECT name FROM sqlite_master") == [("events",)]
-    assert rows(path, "SELECT * FROM events") == [(1,)]
-
-
-def test_a_database_of_a_later_release_is_not_touched(tmp_path: Path) -> None:
-    """Its tables may mean something else."""
-    path = tmp_path / "s.db"
-    open_publisher(f"sqlite:///{path}").close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 3")
-    with pytest.raises(PublisherURLError) as raised:
-        open_publisher(f"sqlite:///{path}")
-    assert str(raised.value) == f"{path} has schema 3, this release writes 2"
-
-
-# --- a database of the release before --------------------------------------------------------------------------------
-
-VERSION_1 = """
-CREATE TABLE events (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    tenant TEXT NOT NULL,          -- '' where the event has none
-    message_id TEXT NOT NULL,
-    event_type TEXT NOT NULL,
-    generated TEXT NOT NULL,       -- UTC, microseconds, sorts as text
-    priority TEXT NOT NULL,
-    publisher_id TEXT,
-    traits TEXT NOT NULL,          -- JSON: name -> value
-    types TEXT,                    -- JSON: name -> type, where JSON does not show it
-    raw TEXT,                      -- JSON, where store_raw asks for it
-    UNIQUE (tenant, message_id)
-);
-CREATE INDEX events_by_time ON events (tenant, generated);
-CREATE INDEX events_by_type ON events (event_type, generated);
-CREATE TABLE samples (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    name TEXT NOT NULL,
-    type TEXT NOT NULL,
-    unit TEXT,
-    volume NUMERIC NOT NULL,
-    resource_id TEXT,
-    project_id TEXT,
-    user_id TEXT,
-    timestamp TEXT NOT NULL,
-    metadata TEXT NOT NULL         -- JSON
-);
-CREATE INDEX samples_by_meter ON samples (project_id, name, timestamp);
-CREATE TABLE periods (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    meter TEXT NOT NULL,
-    unit TEXT,
-    resource_id TEXT NOT NULL,
-    project_id TEXT,
-    user_id TEXT,
-    begin TEXT NOT NULL,
-    "end" TEXT NOT NULL,
-    not_before TEXT,
-    timestamp TEXT NOT NULL,
-    dimensions TEXT NOT NULL,      -- JSON
-    message_id TEXT NOT NULL
-);
-CREATE INDEX periods_by_resource ON periods (meter, resource_id, begin);
-PRAGMA user_version = 1;
-"""
-"""What the first release made, which must not be changed here."""
-ROWS_1 = """
-INSERT INTO events VALUES (7, 'p-1', 'm-1', 'volume.create.end', '2026-08-01T01:02:03.000000Z', 'info', 'volume.host-1',
-    '{"old":1}', NULL, NULL);
-INSERT INTO samples VALUES (8, 's-1', 'volume.size', 'gauge', 'GiB', 4, 'v-1', 'p-1', 'u-1',
-    '2026-08-01T01:02:03.000000Z', '{}');
-INSERT INTO periods VALUES (9, 'c-1', 'database.uptime', 'h', 'db-1', 'p-1', 'u-1', '2026-08-01T00:02:03.000000Z',
-    '2026-08-01T01:02:03.000000Z', NULL, '2026-08-01T01:02:03.000000Z', '{}', 'm-1');
-"""
-
-
-def make(path: Path, script: str) -> None:
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.executescript(script)
-
-
-def columns(path: Path) -> list[tuple[Any, ...]]:
-    """Return what the tables and indices of *path* are, by name."""
-    names = [name for (name,) in rows(path, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-    found = rows(path, "SELECT type, name, tbl_name FROM sqlite_master ORDER BY name")
-    return [*found, *((name, *column) for name in names for column in rows(path, f"PRAGMA table_info({name})"))]
-
-
-def test_a_database_of_the_release_before_is_brought_up(tmp_path: Path) -> None:
-    """What it has stays and is known, what is new goes in, and it is then like one that was made now."""
-    path = tmp_path / "s.db"
-    make(path, VERSION_1 + ROWS_1)
-    (claim,) = rows(path, "SELECT * FROM periods")
-    publisher = open_publisher(f"sqlite:///{path}")
-    assert rows(path, "PRAGMA user_version") == [(2,)]
-    assert publisher.publish(EVERYTHING) == Delivered(12, 3)
-    publisher.close()
-    assert sqlite_ids(path) == IDS
-    assert rows(path, "SELECT sequence, traits FROM events WHERE message_id = 'm-1'") == [(7, '{"old":1}')]
-    assert rows(path, "SELECT * FROM periods WHERE id = 'c-1'") == [(*claim, None, "running")]
-    publisher = open_publisher(f"sqlite:///{path}")
-    assert publisher.publish(EVERYTHING) == Delivered(12, 12)
-    publisher.close()
-    open_publisher(f"sqlite:///{tmp_path}/new.db").close()
-    assert columns(path) == columns(tmp_path / "new.db")
-
-
-def test_two_processes_bring_one_database_up(tmp_path: Path) -> None:
-    """They wait for each other, and it is done once."""
-    path = tmp_path / "s"
-    make(path, VERSION_1 + ROWS_1)
-    writers = [python(COUNT, f"sqlite:///{path}", *span) for span in (("0", "20"), ("10", "30"))]
-    assert [writer.wait(30) for writer in writers] == [0, 0]
-    assert rows(path, "SELECT count(*), count(DISTINCT message_id) FROM events") == [(151, 151)]
-    assert rows(path, "PRAGMA user_version") == [(2,)]
-
-
-def test_a_database_that_cannot_be_brought_up_stays_as_it_is(tmp_path: Path) -> None:
-    """Somebody else's tables may have our version's number."""
-    path = tmp_path / "s.db"
-    make(path, "CREATE TABLE usage (id); INSERT INTO usage VALUES (1); PRAGMA user_version = 1")
-    with pytest.raises(PublisherURLError, match="cannot be used: no such table: periods"):
-        open_publisher(f"sqlite:///{path}")
-    assert rows(path, "SELECT name FROM sqlite_master") == [("usage",)]
-    make(path, "DROP TABLE usage;" + VERSION_1 + "CREATE TABLE usage (id);" + ROWS_1)
-    before = columns(path)
-    with pytest.raises(PublisherURLError, match="cannot be used: table usage already exists"):
-        open_publisher(f"sqlite:///{path}")
-    assert (columns(path), rows(path, "PRAGMA user_version")) == (before, [(1,)])
-
-
 # --- disks that are full ---------------------------------------------------------------------------------------------
 
 
@@ -1091,19 +799,6 @@ def test_standard_output_that_is_full() -> None:
         ran = python(script, stdout=full, stderr=subprocess.PIPE)
         _, said = ran.communicate()
     assert (ran.returncode, b"No space left on device" in said) == (7, True)
-
-
-def test_a_locked_database(tmp_path: Path) -> None:
-    """Who waits too long for another process may try again."""
-    publisher = open_publisher(f"sqlite:///{tmp_path}/s?timeout=0.05")
-    other = sqlite3.connect(tmp_path / "s", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(RetryableDeliveryError, match="database is locked"):
-        publisher.publish(EVERYTHING)
-    other.execute("COMMIT")
-    other.close()
-    assert publisher.publish(EVERYTHING) == Delivered(12, 0)
-    publisher.close()
 
 
 def test_a_pipe_is_written_to(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ import pytest
 from eventdefs.testing import escaped
 from tests.fault.feeding import Run, message_ids, moments
 from tests.fault.targets import TARGETS, Place
+from tests.publishers.between import Between
 from tests.servers import NotInstalled, unavailable
 
 LONG = os.environ.get("EVENTDEFS_FAULT") == "long"
@@ -243,3 +245,24 @@ def test_a_spool_that_is_killed(endpoint: Place, tmp_path: Path, capsys: pytest.
     assert set(found) == message_ids(count)
     assert not (tmp_path / "dead").exists() or (tmp_path / "dead").stat().st_size == 0
     report(capsys, "spool", f"killed {KILLS} times", count, time.monotonic() - began, found.total() - count, run.peak)
+
+
+def test_busy_for_half_of_the_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where Elasticsearch has no room for half of what it is given, again and again, everything is there in the end."""
+    try:
+        with TARGETS["elasticsearch"]() as place, Between(place.server.address) as between:
+            chance = random.Random(1)
+            between.bulk = lambda lines: between.some(lines, lambda number: chance.random() < 0.5)
+            count = STOPPED[0]
+            began = time.monotonic()
+            host = between.url.removeprefix("http://")
+            run = Run(f"elasticsearch://{host}/events?retry_for=forever&retry_longest=0.2", tmp_path)
+            run.feed(range(count))
+            assert run.finish(WITHIN) == 0, run.said.read_text()[-2000:]
+            seconds = time.monotonic() - began
+            found = place.ids()
+    except NotInstalled as error:
+        unavailable(str(error))
+    assert (set(found), found.total()) == (message_ids(count), count)
+    assert run.peak < MEMORY
+    report(capsys, "elasticsearch", "429 for half of the items", count, seconds, 0, run.peak)
