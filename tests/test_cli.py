@@ -365,7 +365,7 @@ MESSAGES = {
     ),
     "dead letters": (
         ("run", "--dead-letters", "no/letters"),
-        "eventdefs: --dead-letters no/letters: No such file or directory",
+        "eventdefs: dead letters no/letters: No such file or directory",
     ),
     "a ledger": (
         ("run", "--ledger", "nowhere://me:secret@host"),

@@ -44,6 +44,7 @@ _COMMANDS = {
     "diff": "what other definitions would change, in recorded notifications",
     "events": "the events of a store: by type, time, tenant and traits",
     "samples": "the samples of a store: by meter, time, tenant and resource",
+    "dead-letters": "what was not published: list, show, replay, drop",
     "play": "try definitions and a notification on a page, as one types",
     "completion": "write a script that lets the shell complete commands and options",
     "usage": "hours that can be billed: list, explain, verify, close",

@@ -9,7 +9,7 @@ from typing import Any
 from eventdefs import cli
 
 SHELLS = ("bash", "zsh", "fish")
-_FILES = ("PATH", "FILE", "NOTIFICATION", "SESSION", "OLD", "NEW")
+_FILES = ("PATH", "FILE", "NOTIFICATION", "SESSION", "OLD", "NEW", "PLACE")
 """How options and arguments call what is a file or a directory."""
 _EXAMPLES = """\
 examples:

@@ -124,7 +124,7 @@ def _run_plan(definitions: Definitions, arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         _write_json("plan", found, source)
     else:
-        _Page(colours_for(sys.stdout)).write_plan(found, source)
+        Page(colours_for(sys.stdout)).write_plan(found, source)
     if unknown:
         sys.stderr.write(f"eventdefs: {one_line(unknown)}\n")
     return cli.FINDINGS if unknown else cli.FINE
@@ -148,7 +148,7 @@ class _Run:
     def __init__(self, definitions: Definitions, arguments: argparse.Namespace) -> None:
         self._definitions = definitions
         self._arguments = arguments
-        self._page = _Page(colours_for(sys.stdout))
+        self._page = Page(colours_for(sys.stdout))
         self._unread: list[str] = []
         self._read = 0
 
@@ -248,7 +248,7 @@ def as_document(value: Any) -> Any:
 # --- text ------------------------------------------------------------------------------------------------------------
 
 
-class _Page:
+class Page:
     """Writes explanations for people."""
 
     def __init__(self, colours: Colours) -> None:

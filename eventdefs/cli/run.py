@@ -16,10 +16,10 @@ from eventdefs.cli import sinks
 from eventdefs.cli.arguments import duration
 from eventdefs.cli.tables import many
 from eventdefs.consumers.files import find_files, read_notifications
+from eventdefs.deadletters.recording import DeadLetters
 from eventdefs.definitions import Definitions, Options, load_definitions
-from eventdefs.delivery import open_delivery
-from eventdefs.encode import error_record, write_json
-from eventdefs.errors import DecodeError, InputError, LedgerError, ReaderGoneError, RetryableDeliveryError
+from eventdefs.delivery import open_delivery, split_url
+from eventdefs.errors import DecodeError, InputError, LedgerError, ReaderGoneError
 from eventdefs.metering import Ledger, LedgerSettings, open_ledger
 from eventdefs.metering.ledger import Counts
 from eventdefs.pipeline import Pipeline, Sink
@@ -72,7 +72,11 @@ def add_parser(commands: Any, summary: str) -> None:
     )
     parser.add_argument("--lateness", type=duration, metavar="TIME", help="how long an hour waits for claims (1h)")
     parser.add_argument("--keep-open", type=duration, metavar="TIME", help="how long an hour can be corrected (35d)")
-    parser.add_argument("--dead-letters", metavar="FILE", help="keep what could not be read, as lines of JSON")
+    parser.add_argument(
+        "--dead-letters",
+        metavar="PLACE",
+        help="keep what could not be read and what publishers refuse: a file, or a URL as sqlite:///dead.db",
+    )
     parser.add_argument(
         "--store-raw", nargs="+", action="extend", default=[], metavar="PRIORITY", help="keep raw bodies on events"
     )
@@ -142,13 +146,22 @@ def run(arguments: argparse.Namespace) -> int:
     table = arguments.format == "text" or (arguments.format is None and sys.stdout.isatty())
     lines = chosen.lines or [("stdout://?format=table" if table else "stdout://", None)]
     urls = [url for url, _ in lines]
+    letters = DeadLetters(arguments.dead_letters or chosen.dead_letters, definitions.fingerprint)
     opened = [
-        Sink(open_delivery(url, retry_for=arguments.retry_for, default_format=chosen.default_format), "", route)
+        Sink(
+            open_delivery(
+                url,
+                letters.undelivered if letters.kept or split_url(url)[1].dead_letters else None,
+                retry_for=arguments.retry_for,
+                default_format=chosen.default_format,
+            ),
+            "",
+            route,
+        )
         for url, route in lines
     ]
     ledger = _open_ledger(arguments, urls, definitions)
     summary = Summary(counted=ledger is not None)
-    letters = DeadLetters(arguments.dead_letters)
     progress = Progress(sys.stderr, enabled=not arguments.quiet and sys.stderr.isatty())
     try:
         keeps = arguments.ledger is None or any(parse_url(url).scheme not in SHOWS for url in urls)
@@ -165,12 +178,12 @@ def run(arguments: argparse.Namespace) -> int:
                 progress.show(summary)
                 if isinstance(notification, DecodeError):
                     summary.add_undecodable(place, notification)
-                    letters.add_undecodable(place, notification)
+                    letters.keep_undecodable(place, notification)
                     continue
                 conversion = pipeline.process(notification)
                 summary.add(notification, conversion)
                 if conversion.problems:
-                    letters.add(place, notification, conversion)
+                    letters.keep(place, notification, conversion)
                 if pipeline.failed:
                     break
             else:
@@ -178,9 +191,9 @@ def run(arguments: argparse.Namespace) -> int:
                     pipeline.finish()
     finally:
         progress.clear()
-        letters.close()
         if ledger is not None:
             ledger.close()
+        letters.close()
     summary.counts = pipeline.counts
     if not arguments.quiet:
         written = summary.as_json(opened) if arguments.format == "json" else summary.as_text(opened)
@@ -346,51 +359,6 @@ class Summary:
         if len(rows) > self.SHOWN:
             lines.append(f"           and {len(rows) - self.SHOWN:,} more; --format json shows all")
         return lines
-
-
-class DeadLetters:
-    """Keeps what could not be read, one readable record a line: where it stood, why, and the original."""
-
-    def __init__(self, path: str | None) -> None:
-        try:
-            self._file = None if path is None else open(path, "ab", buffering=0)
-        except OSError as error:
-            raise RetryableDeliveryError(f"--dead-letters {path}: {error.strerror}") from error
-
-    def add(self, place: Place, notification: Notification, conversion: Conversion) -> None:
-        definition = "" if conversion.definition is None else str(conversion.definition)
-        self._write(
-            {
-                "fate": "rejected" if conversion.rejected else "partial",
-                "place": str(place),
-                "errors": [error_record(notification, problem, definition) for problem in conversion.problems],
-                "original": notification.body,
-            }
-        )
-
-    def add_undecodable(self, place: Place, error: DecodeError) -> None:
-        self._write(
-            {
-                "fate": "undecodable",
-                "place": str(place),
-                "errors": [{"reason": error.reason}],
-                "original": error.data.decode("utf-8", "backslashreplace"),
-            }
-        )
-
-    def _write(self, record: dict[str, Any]) -> None:
-        if self._file is None:
-            return
-        try:
-            line = memoryview(write_json(record) + b"\n")
-            while line:
-                line = line[self._file.write(line) :]
-        except OSError as error:
-            raise RetryableDeliveryError(f"--dead-letters {self._file.name}: {error.strerror}") from error
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
 
 
 class Progress:

@@ -97,7 +97,7 @@ class Cutting:
 
 
 def size_of(item: Item) -> int:
-    """Return how many bytes *item* takes as a line of JSON; none where it cannot be written, which is said elsewhere."""
+    """Return how many bytes *item* takes as a line of JSON; none where it cannot be written, as its publisher says."""
     try:
         return len(encode_event(item) if isinstance(item, Event) else write_json(item)) + 1
     except (TypeError, ValueError, OverflowError, RecursionError):

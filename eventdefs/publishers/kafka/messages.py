@@ -32,17 +32,17 @@ Header = tuple[str, bytes]
 
 
 class Message(NamedTuple):
-    """What a client sends."""
+    """What a client sends; without a value, what was said under the key is no longer to be kept."""
 
     topic: str
     key: bytes
-    value: bytes
+    value: bytes | None
     headers: list[Header]
 
     @property
     def size(self) -> int:
         """How many bytes it has, as brokers count them but for a few."""
-        return len(self.value) + len(self.key) + sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.value or b"") + len(self.key) + sum(len(name) + len(value) for name, value in self.headers)
 
 
 Outcome = DeliveryError | None

@@ -64,7 +64,7 @@ class KafkaPublisher:
         self._samples = Topics(settings.where, options.samples_topic or settings.topic)
         self._periods = Topics(settings.where, options.periods_topic or settings.topic)
         self._usage = Topics(settings.where, options.usage_topic or settings.topic)
-        self._client = _client_of(settings)
+        self._client = client_of(settings)
 
     def publish(self, batch: Batch) -> Delivered:
         items: list[Item] = []
@@ -142,7 +142,7 @@ class KafkaPublisher:
         self._client.close()
 
 
-def _client_of(settings: Settings) -> Client:
+def client_of(settings: Settings) -> Client:
     """Return the client that the options choose.
 
     Raises:
