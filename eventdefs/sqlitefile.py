@@ -4,6 +4,38 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from typing import Annotated
+from urllib.parse import unquote
+
+import msgspec
+
+from eventdefs.errors import PublisherURLError
+from eventdefs.publishers.urls import PublisherURL
+
+TIMEOUT = 60.0
+"""Seconds to wait for another process that writes."""
+
+
+class SQLiteOptions(msgspec.Struct, frozen=True):
+    """Options of `sqlite://`.
+
+    Attributes:
+        timeout: seconds to wait for another process that writes.
+    """
+
+    timeout: Annotated[float, msgspec.Meta(ge=0)] = TIMEOUT
+
+
+def path_of(url: PublisherURL) -> str:
+    """Return the path that *url* names: ``sqlite:///events.db`` is in the current directory, four slashes are not.
+
+    Raises:
+        PublisherURLError: it names none.
+    """
+    path = unquote(url.target)
+    if not path.startswith("/") or len(path) == 1 or path == "/:memory:":
+        raise PublisherURLError(f"{url.text} names no file, as sqlite:///events.db does")
+    return path[1:]
 
 
 def prepare(connection: sqlite3.Connection, timeout: float) -> None:

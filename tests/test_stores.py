@@ -26,7 +26,7 @@ from eventdefs import EventdefsError, PublisherURLError, open_publisher
 from eventdefs.cli import COULD_NOT, FINE, main
 from eventdefs.definitions.patterns import PatternIndex, parse_pattern
 from eventdefs.publishers import Batch
-from eventdefs.publishers.sqlite import SCHEMA_VERSION
+from eventdefs.publishers.sql import SCHEMA_VERSION
 from eventdefs.stores import EventQuery, SampleQuery, open_store
 from eventdefs.stores.conditions import OPERATORS, Condition, parse_condition
 from eventdefs.types import Event
@@ -466,7 +466,7 @@ def test_rows_of_others(url: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 AS_ANOTHER = """
 import os, sys
-import eventdefs.cli.events, eventdefs.publishers.sqlite, eventdefs.stores.sqlite  # while they can be read
+import eventdefs.cli.events, eventdefs.publishers.sql.publisher, eventdefs.stores.sqlite  # while they can be read
 from eventdefs.stores import EventQuery, open_store
 if not os.geteuid():
     os.setuid(65534)

@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from eventdefs.encode import write_json
-from eventdefs.errors import LedgerError, PermanentDeliveryError, RetryableDeliveryError
+from eventdefs.errors import LedgerError, PublisherURLError, RetryableDeliveryError
 from eventdefs.metering.claims import HOUR, Claim, Group, Status, label_text, parse_label, to_micros
 from eventdefs.metering.hours import pack, unpack
 from eventdefs.metering.store import (
@@ -35,17 +35,13 @@ from eventdefs.metering.store import (
     Resource,
     Transaction,
 )
-from eventdefs.publishers.urls import parse_url
-from eventdefs.sqlitefile import prepare
+from eventdefs.publishers.urls import parse_url, read_options
+from eventdefs.sqldatabase import OPTIONS, delivery_error, engine_of, is_conflict, reason_of
 from eventdefs.types import Gap, Record, Refusal, begin_of, kind_of
 
 T = TypeVar("T")
 
 SCHEMA_VERSION = 1
-TIMEOUT = 60.0
-"""Seconds to wait for another process that writes."""
-_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
-_EXTRAS = {"postgresql": "eventdefs[postgresql]", "mysql": "eventdefs[mysql]"}
 _AT_ONCE = 500
 """How many values one statement names."""
 
@@ -145,6 +141,7 @@ class SQLStore:
             LedgerError: the URL names no database, it cannot be reached, or another release wrote it.
         """
         self._engine = _engine(url, create=create)
+        self._hidden = tuple(text for text in (self._engine.url.username, self._engine.url.password) if text)
         self.name = parse_url(url).text
         self._labels: dict[int, str] = {}
         self._numbers: dict[str, int] = {}
@@ -153,7 +150,9 @@ class SQLStore:
         except (SQLAlchemyError, sqlite3.Error, RetryableDeliveryError) as error:
             self._engine.dispose()
             cause = error.__cause__ if isinstance(error, RetryableDeliveryError) else error
-            raise LedgerError(f"the ledger {self.name} cannot be used: {_reason(cause or error)}") from error
+            raise LedgerError(
+                f"the ledger {self.name} cannot be used: {reason_of(cause or error, self._hidden)}"
+            ) from error
 
     def _prepare(self, create: bool) -> None:
         with self._read() as connection:
@@ -205,12 +204,7 @@ class SQLStore:
 
     def _translated(self, error: DBAPIError) -> Exception:
         """Return what *error* means to whoever uses the store."""
-        if _is_conflict(error):
-            return AgainError()
-        text = f"the ledger {self.name}: {_reason(error)}"
-        if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
-            return RetryableDeliveryError(text)
-        return PermanentDeliveryError(text)
+        return AgainError() if is_conflict(error) else delivery_error(error, f"the ledger {self.name}", self._hidden)
 
     def _remember(self, labels: Mapping[str, int]) -> None:
         for label, number in labels.items():
@@ -251,7 +245,7 @@ class SQLStore:
             with self._engine.connect().execution_options(reads=True) as connection:
                 yield connection
         except DBAPIError as error:
-            raise RetryableDeliveryError(f"the ledger {self.name}: {_reason(error)}") from error
+            raise RetryableDeliveryError(f"the ledger {self.name}: {reason_of(error, self._hidden)}") from error
 
     def pending(self, most: int, after: int = 0) -> list[Record]:
         statement = (
@@ -272,7 +266,7 @@ class SQLStore:
                 for chunk in _chunks([record.sequence for record in records]):
                     connection.execute(sa.delete(_outbox).where(_outbox.c.sequence.in_(chunk)))
         except DBAPIError as error:
-            raise RetryableDeliveryError(f"the ledger {self.name}: {_reason(error)}") from error
+            raise RetryableDeliveryError(f"the ledger {self.name}: {reason_of(error, self._hidden)}") from error
 
     def records(self, query: Query) -> Iterator[Record]:
         column = _records.c
@@ -661,53 +655,13 @@ _decode = msgspec.json.Decoder(Record).decode
 def _engine(url: str, *, create: bool) -> sa.Engine:
     if "://" not in url:
         raise LedgerError(f"{url!r} names no ledger, as sqlite:///ledger.db does")
-    scheme = parse_url(url).scheme
-    if scheme not in _DRIVERS:
-        raise LedgerError(f"{parse_url(url).text} names no ledger, known are {', '.join(_DRIVERS)} and memory")
-    driver = _DRIVERS[scheme]
-    target = f"{driver}://{url.partition('://')[2]}"
-    options: dict[str, Any] = {} if scheme == "sqlite" else {"isolation_level": "READ COMMITTED", "pool_pre_ping": True}
     try:
-        if scheme == "mysql":
-            parsed = sa.make_url(target)
-            target = parsed.update_query_dict({"charset": "utf8mb4"}).render_as_string(hide_password=False)
-        engine = sa.create_engine(target, **options)
-    except (SQLAlchemyError, ValueError, NoSuchModuleError) as error:
-        raise LedgerError(f"{parse_url(url).text} cannot be used: {error}") from None
-    except ImportError as error:
-        raise LedgerError(f"{scheme}:// needs a driver: pip install '{_EXTRAS[scheme]}' ({error})") from error
-    if scheme == "sqlite":
-        if not engine.url.database or engine.url.database == ":memory:":
-            raise LedgerError(f"{url} names no file, as sqlite:///ledger.db does; memory:// keeps nothing")
-        if not create and not Path(engine.url.database).is_file():
-            raise LedgerError(f"there is no ledger {engine.url.database}")
-        _wait_for_others(engine)
+        parsed = parse_url(url)
+        if parsed.scheme not in OPTIONS:
+            raise LedgerError(f"{parsed.text} names no ledger, known are {', '.join(OPTIONS)} and memory")
+        engine = engine_of(parsed, read_options(parsed, OPTIONS[parsed.scheme]))
+    except PublisherURLError as error:
+        raise LedgerError(str(error).replace("events.db does", "ledger.db does; memory:// keeps nothing")) from error
+    if parsed.scheme == "sqlite" and not create and not Path(engine.url.database or "").is_file():
+        raise LedgerError(f"there is no ledger {engine.url.database}")
     return engine
-
-
-def _wait_for_others(engine: sa.Engine) -> None:
-    """Let transactions on SQLite begin as what they are, and wait for each other."""
-
-    @sa.event.listens_for(engine, "connect")
-    def connect(connection: sqlite3.Connection, record: object) -> None:
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout = {int(TIMEOUT * 1000)}")
-        prepare(connection, TIMEOUT)
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        reads = connection.get_execution_options().get("reads")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _is_conflict(error: DBAPIError) -> bool:
-    """Tell whether two transactions were in each other's way, so that one of them must begin again."""
-    if error.orig is None:
-        return False
-    return error.orig.args[:1] in ((1213,), (1205,)) or getattr(error.orig, "sqlstate", "") in ("40001", "40P01")
-
-
-def _reason(error: BaseException) -> str:
-    """Return why *error* came, in one line without statements and their values."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return " ".join(str(cause).split())[:300]

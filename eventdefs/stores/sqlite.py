@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import msgspec
 
 from eventdefs.definitions.patterns import Pattern, PatternIndex
 from eventdefs.errors import EventdefsError, PublisherURLError, RetryableDeliveryError
-from eventdefs.publishers.sqlite import SCHEMA_VERSION, SQLiteOptions, stored_time
+from eventdefs.publishers.sql import SCHEMA_VERSION
+from eventdefs.publishers.sql.rows import stored_time
 from eventdefs.publishers.urls import PublisherURL, read_options
+from eventdefs.sqlitefile import SQLiteOptions, path_of
 from eventdefs.stores import EventQuery, Kind, SampleQuery
 from eventdefs.stores.conditions import Condition
 from eventdefs.times import parse_time
@@ -52,12 +54,14 @@ _EVENTS = _Table(
 )
 _SAMPLES = _Table(
     "samples",
-    "sequence, name, type, unit, volume, resource_id, project_id, user_id, timestamp, metadata, id",
+    "sequence, name, type, unit, volume, resource_id, project_id, user_id, timestamp, metadata, id, volume_text",
     "name",
     "timestamp",
     "project_id",
     "project_id IS NULL",
 )
+_BEFORE_3 = _SAMPLES._replace(columns=_SAMPLES.columns.replace("volume_text", "NULL"))
+"""The table in a file of an earlier release that no process has written since."""
 
 
 class SQLiteStore:
@@ -65,13 +69,11 @@ class SQLiteStore:
 
     def __init__(self, url: PublisherURL) -> None:
         timeout = read_options(url, SQLiteOptions).timeout
-        path = unquote(url.target)
-        if not path.startswith("/") or len(path) == 1:
-            raise PublisherURLError(f"{url.text} names no file, as sqlite:///events.db does")
-        self._name = path[1:]
+        self._name = path_of(url)
         if not Path(self._name).is_file():
             raise PublisherURLError(f"{url.text}: there is no such file")
         self._still: tuple[int, int] | None = None
+        self._samples = _SAMPLES
         try:
             self._file = _identity(self._name)
             self._connection = self._connect("mode=ro", timeout)
@@ -113,6 +115,7 @@ class SQLiteStore:
             raise PublisherURLError(f"{url.text} is no store of events: eventdefs run --to {url.text} makes one")
         if version > SCHEMA_VERSION:
             raise PublisherURLError(f"{url.text} has schema {version}, this release reads up to {SCHEMA_VERSION}")
+        self._samples = _SAMPLES if version >= 3 else _BEFORE_3
 
     def events(self, query: EventQuery) -> Iterator[tuple[int, Event]]:
         """Yield the events that *query* asks for, each with its sequence.
@@ -141,7 +144,7 @@ class SQLiteStore:
             RetryableDeliveryError: the file cannot be read now.
             EventdefsError: a row is none that eventdefs wrote.
         """
-        keys = _Keys(_SAMPLES, query, query.meters)
+        keys = _Keys(self._samples, query, query.meters)
         if query.resource_id is not None:
             keys.add("resource_id = ?", query.resource_id)
         matches = _matcher(query.meters)
@@ -152,7 +155,7 @@ class SQLiteStore:
             sample = _sample(row)
             return sample if _all_hold(query.conditions, lambda name: _value(sample, name)) else None
 
-        return self._find(_SAMPLES, keys, query.newest, wanted)
+        return self._find(self._samples, keys, query.newest, wanted)
 
     def _find(
         self, table: _Table, keys: _Keys, newest: int | None, wanted: Callable[[Sequence[Any]], T | None]
@@ -260,7 +263,7 @@ class _Keys:
     def _narrow(self, names: _Names) -> None:
         table, query, tenant = self._table, self._query, self._query.tenant
         timed = query.begin is not None or query.end is not None
-        by_name_after_tenant = table is _SAMPLES  # whose index has tenant, name and time, in this order
+        by_name_after_tenant = table.name == "samples"  # whose index has tenant, name and time, in this order
         if tenant is not None:
             searched = names.is_narrow and by_name_after_tenant
             if tenant:
@@ -376,12 +379,12 @@ def _event(row: Sequence[Any]) -> Event:
 
 
 def _sample(row: Sequence[Any]) -> Sample:
-    _, name, kind, unit, volume, resource_id, project_id, user_id, timestamp, metadata, own_id = row
+    _, name, kind, unit, volume, resource_id, project_id, user_id, timestamp, metadata, own_id, exact = row
     return Sample(
         name,
         kind,
         unit,
-        int(volume) if isinstance(volume, str) else volume,  # beyond 64 bits it is text
+        _volume(volume, exact),
         resource_id,
         project_id,
         user_id,
@@ -389,6 +392,12 @@ def _sample(row: Sequence[Any]) -> Sample:
         _read_json(metadata),
         own_id,
     )
+
+
+def _volume(volume: Any, exact: str | None) -> Any:
+    if exact is not None:
+        return _read_json(exact)
+    return int(volume) if isinstance(volume, str) else volume  # as releases wrote one beyond 64 bits that had no text
 
 
 _ATTRIBUTES = ("volume", "unit", "type", "user_id")
