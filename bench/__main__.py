@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from bench import commands, http, kafka, language_server, ledger
+from bench import commands, http, kafka, language_server, ledger, sql
 from bench.elasticsearch import bench_elasticsearch as elasticsearch_lines
 from bench.measure import compare, seconds_of, timed
 from bench.oracle import Ceilometer
@@ -240,6 +240,12 @@ def bench_elasticsearch(case: Case) -> None:
         print(line, flush=True)
 
 
+def bench_sql(case: Case) -> None:
+    """Publishing to SQL databases, beside ready rows through the bare drivers."""
+    for line in sql.bench_sql():
+        print(line, flush=True)
+
+
 BENCHES = {
     "convert": bench_convert,
     "bytes": bench_bytes,
@@ -254,6 +260,7 @@ BENCHES = {
     "edit": bench_edit,
     "kafka": bench_kafka,
     "http": bench_http,
+    "sql": bench_sql,
     "elasticsearch": bench_elasticsearch,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
 
@@ -18,14 +19,17 @@ class Registered(NamedTuple):
 
 
 @cache
-def registered(namespace: str) -> Registered:
-    """Load what is registered under *namespace*; once in a process."""
-    from stevedore import ExtensionManager  # 40 ms, and only names that are not ours need it
+def registered(namespace: str, ours: frozenset[str]) -> Registered:
+    """Load what others registered under *namespace*, where *ours* are the names that are ours; once in a process."""
+    from stevedore import NamedExtensionManager  # 40 ms, and only names that are not ours need it
 
     failed: dict[str, str] = {}
 
     def note(manager: Any, entry_point: Any, error: BaseException) -> None:
         failed[entry_point.name] = f"{type(error).__name__}: {error}"
 
-    manager: Any = ExtensionManager(namespace, on_load_failure_callback=note)
+    names = sorted({entry_point.name for entry_point in entry_points(group=namespace)} - ours)
+    manager: Any = NamedExtensionManager(
+        namespace, names, on_load_failure_callback=note, warn_on_missing_entrypoint=False
+    )
     return Registered({extension.name: extension.plugin for extension in manager}, failed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -433,12 +433,12 @@ def third_party(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Install `Upper` as `upper`, and `broken`; give the namespaces that are looked up."""
     asked: list[str] = []
 
-    def look_up(namespace: str, on_load_failure_callback: Callable[..., None]) -> list[SimpleNamespace]:
+    def look_up(namespace: str, _: list[str], on_load_failure_callback: Any, **__: Any) -> list[SimpleNamespace]:
         asked.append(namespace)
         on_load_failure_callback(None, SimpleNamespace(name="broken"), ImportError("No module named 'gone'"))
         return [SimpleNamespace(name="upper", plugin=Upper), SimpleNamespace(name="split", plugin=Upper)]
 
-    monkeypatch.setattr(stevedore, "ExtensionManager", look_up)
+    monkeypatch.setattr(stevedore, "NamedExtensionManager", look_up)
     registered.cache_clear()
     yield asked
     registered.cache_clear()

@@ -535,12 +535,12 @@ class Other:
 def third_party(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Install `Other` as `other`, and `broken`."""
 
-    def look_up(namespace: str, on_load_failure_callback: Callable[..., None]) -> list[SimpleNamespace]:
+    def look_up(namespace: str, _: list[str], on_load_failure_callback: Any, **__: Any) -> list[SimpleNamespace]:
         assert namespace == "eventdefs.publishers"
         on_load_failure_callback(None, SimpleNamespace(name="broken"), ImportError("No module named 'gone'"))
         return [SimpleNamespace(name="other", plugin=Other), SimpleNamespace(name="memory", plugin=Other)]
 
-    monkeypatch.setattr(stevedore, "ExtensionManager", look_up)
+    monkeypatch.setattr(stevedore, "NamedExtensionManager", look_up)
     registered.cache_clear()
     yield
     registered.cache_clear()

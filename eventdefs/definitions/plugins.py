@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from eventdefs.thirdparty import registered
+from eventdefs.thirdparty import Registered, registered
 from eventdefs.times import parse_time
 
 NAMESPACE = "eventdefs.trait_plugins"
@@ -188,18 +188,22 @@ def builtin_plugins() -> Mapping[str, type]:
     return _BUILTIN
 
 
+def _others() -> Registered:
+    return registered(NAMESPACE, frozenset(_BUILTIN))
+
+
 def find_plugin(name: str) -> Any | None:
     """Return the plugin class called *name*, ours or a third party's; None where there is none."""
-    return _BUILTIN.get(name) or registered(NAMESPACE).loaded.get(name)
+    return _BUILTIN.get(name) or _others().loaded.get(name)
 
 
 def plugin_names() -> list[str]:
-    return sorted({*_BUILTIN, *registered(NAMESPACE).loaded})
+    return sorted({*_BUILTIN, *_others().loaded})
 
 
 def why_missing(name: str) -> str:
     """Return why a plugin that is registered as *name* cannot be used, '' where none is."""
-    return registered(NAMESPACE).why(name)
+    return _others().why(name)
 
 
 def parameter_names(plugin: Any) -> tuple[str, ...]:

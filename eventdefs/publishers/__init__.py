@@ -114,7 +114,7 @@ def _find(scheme: str) -> PublisherClass:
         module, _, name = _BUILTIN[scheme].partition(":")
         found: PublisherClass = getattr(importlib.import_module(module), name)
         return found
-    others = registered(NAMESPACE)
+    others = registered(NAMESPACE, frozenset(_BUILTIN))
     if scheme not in others.loaded:
         known = ", ".join(sorted({*_BUILTIN, *others.loaded}))
         if scheme in CEILOMETERS:
