@@ -6,12 +6,15 @@ is not known is an error.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from oslo_config import cfg, iniparser
 
 from eventdefs.errors import SettingsError
 from eventdefs.hints import did_you_mean
+from eventdefs.pipeline.files import starred
+from eventdefs.publishers.formats import FORMATS
 
 OPTIONS: dict[str, list[Any]] = {
     "pipeline": [
@@ -32,6 +35,7 @@ OPTIONS: dict[str, list[Any]] = {
         ),
         cfg.StrOpt(
             "default_format",
+            choices=list(FORMATS),
             help="The format of publishers whose URL names none: native, ceilometer, cloudevents or monasca.",
         ),
         cfg.StrOpt(
@@ -39,7 +43,9 @@ OPTIONS: dict[str, list[Any]] = {
             help="Where dead letters are kept: a file, or the URL of a SQL database or of a Kafka topic.",
         ),
         cfg.IntOpt("batch_items", default=1000, min=1, help="How many events and samples are published together."),
-        cfg.FloatOpt("batch_age", min=0.001, help="Seconds after which a batch is published that is not full."),
+        cfg.FloatOpt(
+            "batch_age", min=0.001, max=86400, help="Seconds after which a batch is published that is not full."
+        ),
     ],
 }
 """The options of each section."""
@@ -78,20 +84,30 @@ def load_settings(path: str) -> Settings:
     try:
         _refuse_unknown(path)
         conf([], project="eventdefs", default_config_files=[path], default_config_dirs=[])
-        found = conf.pipeline
+        found = {option.name: _value(conf, option.name) for option in OPTIONS["pipeline"]}
+        if found["batch_age"] is not None and math.isnan(found["batch_age"]):
+            raise SettingsError(f"{path}: batch_age is nan, expected 0.001 to 86400")
         return Settings(
-            tuple(found.file),
-            tuple(found.publisher),
-            tuple(found.skip_publishers),
-            found.default_format,
-            found.dead_letters,
-            found.batch_items,
-            found.batch_age,
+            tuple(found["file"]),
+            tuple(found["publisher"]),
+            tuple(found["skip_publishers"]),
+            found["default_format"],
+            found["dead_letters"],
+            found["batch_items"],
+            found["batch_age"],
         )
     except (cfg.Error, iniparser.ParseError) as error:
-        raise SettingsError(f"{path}: {' '.join(str(error).split())}") from error
+        raise SettingsError(f"{path}: {starred(' '.join(str(error).split()))}") from None  # which has the line
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _value(conf: Any, name: str) -> Any:
+    """Return an option; a `$` that names another is replaced, and one that names nothing may be in a password."""
+    try:
+        return conf.pipeline[name]
+    except (cfg.NoSuchOptError, cfg.TemplateSubstitutionError):
+        raise cfg.Error(f"{name}: a $ is written $$") from None
 
 
 def _refuse_unknown(path: str) -> None:

@@ -29,7 +29,5 @@ def registered(namespace: str, ours: frozenset[str]) -> Registered:
         failed[entry_point.name] = f"{type(error).__name__}: {error}"
 
     names = sorted({entry_point.name for entry_point in entry_points(group=namespace)} - ours)
-    manager: Any = NamedExtensionManager(
-        namespace, names, on_load_failure_callback=note, warn_on_missing_entrypoint=False
-    )
+    manager: Any = NamedExtensionManager(namespace, names, on_load_failure_callback=note)
     return Registered({extension.name: extension.plugin for extension in manager}, failed)

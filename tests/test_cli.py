@@ -136,7 +136,7 @@ def deleted_at(time: str, id: str = "db-1") -> bytes:
     return line(f"d-{id}", event_type="trove.instance.delete", timestamp=f"2026-08-01 {time}", payload=payload)
 
 
-WHOLE = {"dead_lettered": 0, "undelivered": 0, "error": None, "reasons": []}
+WHOLE = {"dead_lettered": 0, "waiting": 0, "undelivered": 0, "error": None, "reasons": []}
 """What the summary says of a publisher that took everything."""
 METER = ("--definitions", "u.yaml", "--drop-unmatched")
 HOUR_AND_HALF = (
@@ -575,7 +575,7 @@ def test_summary_of_what_was_not_delivered() -> None:
     ran = run("run", *USE, *full, "--to", "memory://", "--format", "json", given=GOOD)
     summary, said = ran.err.splitlines()
     error = "/dev/full: No space left on device"
-    none = {"duplicates": 0, "dead_lettered": 0}
+    none = {"duplicates": 0, "dead_lettered": 0, "waiting": 0}
     assert json.loads(summary)["published"] == [
         {"to": "file:///dev/full", "published": 0, **none, "undelivered": 2, "error": error, "reasons": [error]},
         {"to": "memory://", "published": 2, **none, "undelivered": 0, "error": None, "reasons": []},

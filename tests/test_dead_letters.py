@@ -33,7 +33,7 @@ from eventdefs.deadletters.letters import (
     write_letter,
 )
 from eventdefs.deadletters.recording import DeadLetters
-from eventdefs.deadletters.replaying import GONE, NOTHING, Replay, Target, rehearse
+from eventdefs.deadletters.replaying import GONE, NOTHING, Replay, Target, convert_again, rehearse
 from eventdefs.decode import decode_notifications
 from eventdefs.definitions import Definitions, Options, load_definitions
 from eventdefs.errors import DecodeError, InputError, PublisherURLError, RetryableDeliveryError
@@ -553,6 +553,23 @@ def test_a_full_disk(tmp_path: Path) -> None:
         open_dead_letters("/dev/full").add([letter()])
 
 
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    """Whatever the system says of the file, it is the one error that others answer."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    place = open_dead_letters(str(folder / "dead.jsonl"))
+    (folder / "dead.jsonl").unlink()
+    folder.rmdir()
+    folder.write_text("a file")
+    with pytest.raises(RetryableDeliveryError, match=r"dead\.jsonl: Not a directory"):
+        place.add([letter_of_item("a://", Refused(sample("s-1"), "no"), None, WHEN)])
+    folder.unlink()
+    folder.mkdir()
+    place.add([letter_of_item("a://", Refused(sample("s-1"), "no"), None, WHEN)])
+    assert len(list(place.read())) == 1
+    place.close()
+
+
 def test_a_file_that_cannot_be_made(tmp_path: Path) -> None:
     """It is said when it is opened, before anything is read or published."""
     with pytest.raises(RetryableDeliveryError, match=f"dead letters {tmp_path}/no/dead: No such file or directory"):
@@ -890,6 +907,19 @@ def test_undelivered_items(file: DeadLetterPlace) -> None:
     publisher = memory()
     assert replay(file, LENIENT, Target("m", publisher)) == (3, 2, {GONE: 1}, "")
     assert (publisher.events, publisher.samples, publisher.records) == ([event], [], [record])
+
+
+def test_an_undelivered_sample_that_has_another_id_now() -> None:
+    """Of several samples of a meter that of its resource is published, and not those that were delivered."""
+    definitions = parse_definitions(
+        "metric: [{name: '$.payload.all[*].name', event_type: volume, type: gauge, unit: GiB,"
+        " volume: '$.payload.all[*].size', resource_id: '$.payload.all[*].id', lookup: [resource_id, volume]}]"
+    )
+    origin = notification({"all": [{"name": "size", "id": f"v-{number}", "size": number} for number in (1, 2)]})
+    samples = definitions.convert(origin).samples
+    assert [one.resource_id for one in samples] == ["v-1", "v-2"]
+    letter = letter_of_item("a://", Refused(msgspec.structs.replace(samples[1], id="old"), "no"), origin, WHEN)
+    assert convert_again(letter, definitions).items == (samples[1],)
 
 
 def test_undelivered_items_go_to_who_refused_them(file: DeadLetterPlace) -> None:

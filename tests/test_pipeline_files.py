@@ -169,7 +169,7 @@ def test_what_goes_where(tmp_path: Path) -> None:
         "sources:\n"
         "  - {name: a, events: [volume.*], projects: [p-1], sinks: [a]}\n"
         "  - {name: b, events: ['!volume.*'], sinks: [b]}\n"
-        "sinks: [{name: a, publishers: [memory://]}, {name: b, publishers: ['memory://?']}]\n"
+        "sinks: [{name: a, publishers: [memory://]}, {name: b, publishers: ['memory://b']}]\n"
     )
     lines = parse_pipeline(text).lines
     publishers: list[Any] = [open_publisher(line.url) for line in lines]
@@ -266,12 +266,36 @@ def test_a_publisher_that_we_lack() -> None:
     assert (urls(pipeline), codes(pipeline)) == (["memory://"], ["W703"])
 
 
+SAME = [
+    "file://out?fsync=never&gzip=true",
+    "FILE://out?gzip=true&fsync=never",
+    "file://out?gzip&fsync=%6eever",
+]
+
+
+def test_the_same_publisher_written_in_other_ways() -> None:
+    """A URL is one publisher however its options are ordered and written; others are others."""
+    lines = [*SAME, "file://out?fsync=never", "file://out2?gzip=true&fsync=never"]
+    sinks = "".join(f"  - {{name: s{number}, publishers: ['{url}']}}\n" for number, url in enumerate(lines))
+    names = ", ".join(f"s{number}" for number in range(len(lines)))
+    pipeline = parse_pipeline(f"sources: [{{name: a, events: ['*'], sinks: [{names}]}}]\nsinks:\n{sinks}")
+    assert urls(pipeline) == [SAME[0], *lines[3:]]
+
+
 SECRETS = {
     "user and password": ("http://me:s3cr3t@host/p", "http://*********@host/p"),
     "a user": ("http://s3cr3t@host/p?a=1", "http://******@host/p?a=1"),
     "options": ("x://h?token=s3cr3t&a=b&api_key=s3cr3t", "x://h?token=******&a=b&api_key=******"),
     "a header": ("x://h?header.Authorization=s3cr3t", "x://h?header.Authorization=******"),
     "several": ("- http://s3cr3t@a, 'http://b?password=s3cr3t'", "- http://******@a, 'http://b?password=******'"),
+    "an at sign in a password": ("http://me:s3@cr3t@host/p", "http://**********@host/p"),
+    "a question mark in a password": ("http://me:s3?cr3t@host/p", "http://**********@host/p"),
+    "a quote in a password": ("http://me:s3'cr\"3t@host/p", "http://***********@host/p"),
+    "a quote in an option": ("'x://h?token=s3'cr3t'", "'x://h?token=*******'"),
+    "a URL in an option": (
+        "x://h?dead_letters=mysql%3A%2F%2Fme%3As3cr3t%40h&a=b",
+        f"x://h?dead_letters={'*' * 29}&a=b",
+    ),
     "nothing secret": ("http://host/@x?a=b", "http://host/@x?a=b"),
 }
 

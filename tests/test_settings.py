@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
 import subprocess
@@ -65,6 +66,11 @@ WRONG = {
     "too small": ("[pipeline]\nbatch_items = 0\n", "Should be greater than or equal to 1"),
     "no section": ("file = x\n", "at eventdefs.conf"),
     "no settings": ("[pipeline\nfile = x\n", "Invalid section"),
+    "no format": ("[pipeline]\ndefault_format = natve\n", "default_format"),
+    "a dollar": ("[pipeline]\npublisher = http://me:s3cr3t$word@h/\n", "publisher: a $ is written $$"),
+    "no time": ("[pipeline]\nbatch_age = nan\n", "batch_age is nan, expected 0.001 to 86400"),
+    "an endless time": ("[pipeline]\nbatch_age = inf\n", "batch_age"),
+    "a line alone": ("[pipeline]\n http://me:s3cr3t@h/\n", "Unexpected continuation line: ' http://*********@h/'"),
     "no text": ("[pipeline]\nfile = \x00\udcff\n", ""),
 }
 
@@ -78,6 +84,7 @@ def test_what_is_wrong(text: str, said: str, tmp_path: Path) -> None:
         load_settings(str(path))
     assert str(caught.value).startswith(f"{path}: ")
     assert said.replace("at eventdefs.conf", f"at {path}") in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -137,6 +144,26 @@ def test_the_command_line_counts_instead(tmp_path: Path) -> None:
     assert (tmp_path / "line.jsonl").stat().st_size > 0
 
 
+@pytest.mark.parametrize("words", [("--to", "file://a.jsonl", "--to", "FILE://a.jsonl"), ("--config", "e.conf")])
+def test_a_publisher_that_is_named_twice(words: tuple[str, ...], tmp_path: Path) -> None:
+    """It is one, and is given everything where that was asked for once."""
+    (tmp_path / "pipeline.yaml").write_text(PIPELINE.replace("events.jsonl", "a.jsonl").replace(", x]", "]"))
+    (tmp_path / "e.conf").write_text("[pipeline]\nfile = pipeline.yaml\npublisher = file://a.jsonl\n")
+    ran = Ran("run", SAMPLES, *words, cwd=tmp_path)
+    assert (ran.status, ran.err.count("file://a.jsonl: ")) == (0, 1)
+    assert kinds(tmp_path / "a.jsonl") >= {"event", "sample"}
+
+
+def test_no_publisher_is_left(tmp_path: Path) -> None:
+    """Where all publishers of a pipeline are skipped, nothing is written to standard output instead."""
+    (tmp_path / "p.yaml").write_text(
+        PIPELINE.replace("file://events.jsonl", "x://").replace("file://meters.jsonl", "x")
+    )
+    ran = Ran("run", SAMPLES, "--pipeline", "p.yaml", "--skip-publishers", "x", cwd=tmp_path)
+    assert (ran.status, ran.out) == (2, "")
+    assert "no publisher is left of p.yaml" in ran.err
+
+
 REFUSED = {
     "both": (("--to", "memory://", "--pipeline", "p.yaml"), "--to and --pipeline exclude one another"),
     "a pipeline that is wrong": (("--pipeline", "p.yaml"), "error[E701]: no publisher for x://"),
@@ -191,6 +218,75 @@ def test_checking_for_people(tmp_path: Path) -> None:
     )
 
 
+THIRD_PARTY = """
+import sys, threading
+from importlib import import_module
+import msgspec
+check = import_module("eventdefs.cli.check")
+publishers = import_module("eventdefs.publishers")
+
+class Odd:
+    Options = msgspec.defstruct("Options", [])
+    def __init__(self, url, options):
+        if url.target == "made":
+            raise KeyError("a mistake")
+        self.target = url.target
+    def check(self):
+        if self.target == "hangs":
+            threading.Event().wait()
+        if self.target == "exits":
+            sys.exit(3)
+    def close(self):
+        if self.target == "closed":
+            raise RuntimeError("a mistake")
+
+publishers._BUILTIN["odd"] = "odd:Odd"
+sys.modules["odd"] = sys.modules["__main__"]
+check.SECONDS = 0.5
+from eventdefs.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("words", [("--to", "notifier://?tpic=x"), ("--to", "notifier://127.0.0.1:{port}/")])
+def test_checking_does_not_wait_for_threads_that_never_end(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Libraries that do not like to be loaded in a thread do not use up the time that publishers have."""
+    words = tuple(word.format(port=free_port()) for word in words)
+    code = "import sys; from eventdefs.cli import check, main; check.SECONDS = 3600.0; sys.exit(main())"
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, "check", *words],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (ran.returncode, ran.stdout.startswith("wrong  notifier://")) == (1, True)
+
+
+def test_checking_what_is_odd(tmp_path: Path) -> None:
+    """Whatever a publisher raises, and where it does not answer: each is said, and the command ends."""
+    urls = [f"odd://{name}" for name in ("made", "hangs", "exits", "closed", "fine")]
+    words = [word for url in urls for word in ("--to", url)]
+    ran = subprocess.run(
+        [sys.executable, "-c", THIRD_PARTY, "check", *words],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stdout.splitlines() == [
+        "wrong  odd://made: KeyError: 'a mistake'",
+        "wrong  odd://hangs: no answer within 0.5 seconds",
+        "wrong  odd://exits: SystemExit: 3",
+        "wrong  odd://closed: RuntimeError: a mistake",
+        "ok     odd://fine",
+    ]
+    assert (ran.returncode, ran.stderr) == (1, "")
+
+
 def test_checking_nothing(tmp_path: Path) -> None:
     """There has to be a publisher."""
     ran = Ran("check", cwd=tmp_path)
@@ -213,3 +309,14 @@ def test_checking_sends_nothing(tmp_path: Path) -> None:
             with connection:
                 assert connection.recv(100) == b""
             assert process.communicate(timeout=30)[0] == f"ok     tcp://127.0.0.1:{port}\n"
+
+
+def test_checking_what_stands_around_a_publisher(tmp_path: Path) -> None:
+    """A spool that another process has, and a place for dead letters that cannot be written, are said."""
+    good, bad = "memory://?spool=spool&dead_letters=dead", "memory://?required=false&dead_letters=no/dead"
+    ran = Ran("check", "--to", good, "--to", bad, "--format", "json", cwd=tmp_path)
+    assert [one["problem"] for one in checked(ran)] == [None, "dead letters no/dead: No such file or directory"]
+    with (tmp_path / "spool" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ran = Ran("check", "--to", good, cwd=tmp_path)
+    assert ran.out == "wrong  memory://: the spool spool is being used by another publisher or process\n"

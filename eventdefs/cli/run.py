@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, TextIO
+from contextlib import ExitStack, contextmanager
+from typing import Any, NoReturn, TextIO
 
 from eventdefs import cli
 from eventdefs.cli import sinks
@@ -33,8 +36,9 @@ examples:
   zcat old.gz | eventdefs run - --to sqlite:///events.db
   eventdefs run notifications.jsonl --definitions event_definitions.yaml meters.d/ --to file:///tmp/out.jsonl
 
-exit status: 0 all was read and delivered; 1 something could not be read (the summary says what);
-2 could not run: definitions, input or a publisher cannot be used, or something was not delivered.
+exit status: 0 all was read and delivered, or waits in a spool; 1 something could not be read or was dead-lettered (the
+summary says what); 2 could not run: definitions, input or a publisher cannot be used, or something was not delivered;
+130 interrupted with Ctrl-C; 143 terminated.
 """
 
 LIVE = 5.0
@@ -130,8 +134,38 @@ def _open_ledger(arguments: argparse.Namespace, urls: list[str], definitions: De
     return open_ledger(arguments.ledger or "memory://", settings, definitions=definitions.fingerprint)
 
 
+class _Terminated(SystemExit):
+    """Raised by SIGTERM."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end what is run as Ctrl-C does: what was read is delivered or kept. A second one kills."""
+
+    def end(number: int, _: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise _Terminated(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except _Terminated:
+        sys.stderr.write("eventdefs: terminated\n")
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; return the exit status."""
+    with _terminable():
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     paths = arguments.paths or ([] if sys.stdin.isatty() else ["-"])
     if not paths:
         raise InputError("no notifications: name files or directories of them, or - for standard input")
@@ -163,7 +197,11 @@ def run(arguments: argparse.Namespace) -> int:
     ledger = _open_ledger(arguments, urls, definitions)
     summary = Summary(counted=ledger is not None)
     progress = Progress(sys.stderr, enabled=not arguments.quiet and sys.stderr.isatty())
-    try:
+    with ExitStack() as stack:  # whatever fails, all are closed
+        stack.callback(letters.close)
+        if ledger is not None:
+            stack.callback(ledger.close)
+        stack.callback(progress.clear)
         keeps = arguments.ledger is None or any(parse_url(url).scheme not in SHOWS for url in urls)
         age = arguments.batch_age.total_seconds() if arguments.batch_age else chosen.batch_age
         with Pipeline(
@@ -187,29 +225,31 @@ def run(arguments: argparse.Namespace) -> int:
                 if pipeline.failed:
                     break
             else:
-                if not arguments.leave_open:
+                if not (arguments.leave_open or _comes_again(arguments, summary)):
                     pipeline.finish()
-    finally:
-        progress.clear()
-        if ledger is not None:
-            ledger.close()
-        letters.close()
     summary.counts = pipeline.counts
     if not arguments.quiet:
         written = summary.as_json(opened) if arguments.format == "json" else summary.as_text(opened)
         sys.stderr.write(written + "\n")
     failed = [sink for sink in opened if _failed(sink)]
     for sink in failed:
-        reasons = "; ".join(sink.tally.reasons) or str(sink.error)
+        reasons = "; ".join(one.removeprefix(f"{sink.name}: ") for one in sink.tally.reasons) or str(sink.error)
         sys.stderr.write(f"eventdefs: {sink.name}: {reasons}; {sink.undelivered} not delivered\n")
     if pipeline.ledger_error is not None:
         sys.stderr.write(f"eventdefs: {pipeline.ledger_error}; run the same input again\n")
     for reason in summary.unread:
         sys.stderr.write(f"eventdefs: {reason}\n")
+    if _comes_again(arguments, summary) and not arguments.leave_open:
+        sys.stderr.write("eventdefs: hours stay open in the ledger: put the input right, and run it again\n")
     if summary.unread or failed or pipeline.ledger_error is not None:
         return cli.COULD_NOT
     refused = summary.counts.late or summary.counts.future or any(sink.dead_lettered for sink in opened)
     return cli.FINDINGS if summary.undecodable or summary.problems or refused else cli.FINE
+
+
+def _comes_again(arguments: argparse.Namespace, summary: Summary) -> bool:
+    """Tell whether a ledger is to hear of more: what could not be read, when the input is put right and run again."""
+    return arguments.ledger is not None and bool(summary.unread)
 
 
 def _failed(sink: Sink) -> bool:
@@ -300,6 +340,7 @@ class Summary:
                     "published": sink.published,
                     "duplicates": sink.duplicates,
                     "dead_lettered": sink.dead_lettered,
+                    "waiting": sink.waiting,
                     "undelivered": sink.undelivered,
                     "error": None if sink.error is None else str(sink.error),
                     "reasons": sink.tally.reasons,
@@ -316,7 +357,9 @@ class Summary:
         lines = [f"{many(self.read, 'notification')}: {', '.join(given)} in {seconds:.1f} s"]
         for sink in sinks:
             already = f", {sink.duplicates:,} there already" if sink.duplicates else ""
-            lines.append(f"{sink.name}: {sink.published:,} published{already}")
+            dead = f", {sink.dead_lettered:,} dead-lettered" if sink.dead_lettered else ""
+            waiting = f", {sink.waiting:,} {'waits' if sink.waiting == 1 else 'wait'}" if sink.waiting else ""
+            lines.append(f"{sink.name}: {sink.published:,} published{already}{dead}{waiting}")
         lines += self._usage()
         if self.rejected:
             lines.append(f"{self.rejected:,} rejected by their definition")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from eventdefs.errors import SettingsError
 from eventdefs.pipeline import Route, load_pipeline
+from eventdefs.pipeline.files import key_of
 
 
 class Chosen(NamedTuple):
@@ -73,10 +74,13 @@ def choose(arguments: argparse.Namespace) -> Chosen:
         skipped = skipped or settings.skip_publishers
         default_format, dead_letters = settings.default_format, settings.dead_letters
         items, age = settings.batch_items, settings.batch_age
-    lines: list[tuple[str, Route | None]] = [(url, None) for url in urls]
+    lines: list[tuple[str, Route | None]] = [(url, None) for url in {key_of(url): url for url in urls}.values()]
     warnings: tuple[str, ...] = ()
     if files:
         pipeline = load_pipeline(*files, skip_publishers=skipped)
-        lines += [(line.url, line.route) for line in pipeline.lines]
+        everything = {key_of(url) for url, _ in lines}  # a publisher that is given all is not given some of it again
+        lines += [(line.url, line.route) for line in pipeline.lines if key_of(line.url) not in everything]
+        if not lines:
+            raise SettingsError(f"no publisher is left of {', '.join(files)}: nothing would go anywhere")
         warnings = tuple(str(warning) for warning in pipeline.warnings)
     return Chosen(lines, default_format, dead_letters, items, age, warnings)

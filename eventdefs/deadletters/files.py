@@ -81,14 +81,16 @@ class FilePlace:
             if self._file is None:
                 self._file = self._open()
             file = self._file
-            fcntl.flock(file, fcntl.LOCK_EX)
             try:
+                fcntl.flock(file, fcntl.LOCK_EX)
                 if os.path.samestat(os.fstat(file), os.stat(self.name)):
                     break
             except FileNotFoundError:
                 pass
-            os.close(file)  # which was purged or moved away while we waited
-            self._file = None
+            except OSError as error:
+                self.close()  # and with it the lock, which others may wait for
+                raise self._failure(error) from error
+            self.close()  # it was purged or moved away while we waited
         try:
             yield file
         except OSError as error:

@@ -37,6 +37,11 @@ from eventdefs.types import (
 VERSION = 1
 """Of the form of a letter; it grows when a reader would have to change."""
 
+UNWRITABLE = (TypeError, ValueError, OverflowError, RecursionError)
+"""What is raised of values that JSON has no form for. Code may put them into items; a broker sends none."""
+SHOWN = 10_000
+"""How many characters are kept of such a value."""
+
 Fate = Literal["undecodable", "rejected", "partial", "undelivered"]
 FATES: tuple[Fate, ...] = get_args(Fate)
 
@@ -203,9 +208,17 @@ def letter_of_item(
         errors=[{"reason": reason}],
         publisher=publisher,
         kind=kind_of(item),
-        item=read_document(encode_event(item) if isinstance(item, Event) else write_json(item)),
+        item=_document_of(item),
         original=None if origin is None else origin.body,
     )
+
+
+def _document_of(item: Item) -> dict[str, Any]:
+    """Return *item* in our own form; what cannot be written, for which it may have been refused, as it is shown."""
+    try:
+        return read_document(encode_event(item) if isinstance(item, Event) else write_json(item))
+    except UNWRITABLE as error:
+        return {"kind": kind_of(item), "unwritable": str(error), "shown": excerpt(item, SHOWN)}
 
 
 def merged(letters: Iterable[DeadLetter]) -> list[DeadLetter]:
@@ -225,8 +238,11 @@ class Unreadable(ValueError):
 
 
 def write_letter(letter: DeadLetter) -> bytes:
-    """Return *letter* as one line of JSON, without its line end."""
-    return write_json(letter)
+    """Return *letter* as one line of JSON, without its line end; an original that cannot be written as it is shown."""
+    try:
+        return write_json(letter)
+    except UNWRITABLE:
+        return write_json(msgspec.structs.replace(letter, original=excerpt(letter.original, SHOWN)))
 
 
 def read_letter(data: bytes) -> DeadLetter:

@@ -129,7 +129,14 @@ class DeadLetters:
                 for one in refused
             ]
             with self._lock:
-                place.add(letters)
+                try:
+                    place.add(letters)
+                except RetryableDeliveryError:
+                    raise
+                except Exception as error:  # whoever refused it answers the one error, and nothing is lost by it
+                    raise RetryableDeliveryError(
+                        f"dead letters {place.name}: {type(error).__name__}: {error}"
+                    ) from error
 
         return keep
 

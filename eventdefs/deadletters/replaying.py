@@ -22,7 +22,7 @@ from eventdefs.metering import Ledger
 from eventdefs.metering.records import sample_of
 from eventdefs.pipeline import Route
 from eventdefs.publishers import Publisher
-from eventdefs.publishers.naming import meter_of
+from eventdefs.publishers.naming import meter_of, resource_of
 from eventdefs.types import (
     Batch,
     Conversion,
@@ -126,7 +126,8 @@ def _item_again(letter: DeadLetter, definitions: Definitions) -> Again:
         same = [one for one in found if identity_of(one) == identity_of(item)]
         # What makes an id of it, such as its tenant, may be what was put right.
         like = [one for one in found if kind_of(one) == kind_of(item) and meter_of(one) == meter_of(item)]
-        items = tuple(same or like)
+        near = [one for one in like if resource_of(one) == resource_of(item)]
+        items = tuple(same or near or like)
         return Again(letter, items, (), dict.fromkeys(map(identity_of, items), origin), "" if items else GONE)
     return Again(letter, (item,))
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from eventdefs.delivery.spool import Spool
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Wait = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 
 
 class DeliveryOptions(msgspec.Struct, frozen=True):
@@ -43,7 +44,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True):
         required: `true` holds the input up while the publisher is away; `false` gives it a backlog in memory, or a
             spool where `spool` names one, and what that has no room for is dead-lettered.
         retry_for: how long a batch is tried again, as `60s`, or `forever`; by default 60s, and for ever behind a
-            backlog or a spool.
+            backlog. A spool asks until `spool_age` is over; this is how long it holds the input up where it is full.
         retry_first, retry_longest: seconds, the bounds of the growing wait between attempts.
         batch_items, batch_bytes: how large a batch the publisher is given at most, where that is less than its own
             limits.
@@ -57,8 +58,8 @@ class DeliveryOptions(msgspec.Struct, frozen=True):
 
     required: bool = True
     retry_for: str = ""
-    retry_first: Annotated[float, msgspec.Meta(gt=0)] = 0.2
-    retry_longest: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    retry_first: Wait = 0.2
+    retry_longest: Wait = 30.0
     batch_items: Positive | None = None
     batch_bytes: Positive | None = None
     batch_age: str = "0s"
@@ -71,6 +72,8 @@ class DeliveryOptions(msgspec.Struct, frozen=True):
     close_for: str = "30s"
 
 
+RETRY_FOR = 60.0
+"""Seconds that a required publisher is asked again where nobody says otherwise."""
 OPTIONS = tuple(field.encode_name for field in msgspec.structs.fields(DeliveryOptions))
 
 Places = Callable[[str, str], Undelivered | None]
@@ -86,11 +89,45 @@ class Delivery:
         tally: what became of what it was given.
     """
 
-    def __init__(self, publisher: Publisher, tally: Tally, url: str, required: bool) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        tally: Tally,
+        url: str,
+        required: bool,
+        *,
+        holds: Backlog | Spool | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Deliver to *publisher*, where *holds* is what of it keeps items; *stop* ends the waits between attempts."""
         self._publisher = publisher
+        self._holds = holds
+        self._stop = threading.Event() if stop is None else stop
         self.tally = tally
         self.url = url
         self.required = required
+
+    @property
+    def waiting(self) -> int:
+        """How many items it took over and has not delivered yet: in memory, or on the disk."""
+        return 0 if self._holds is None else self._holds.waiting
+
+    @property
+    def taken(self) -> int:
+        """How many items it took into memory, where they are lost when the process is killed."""
+        return self._holds.taken if isinstance(self._holds, Backlog) else 0
+
+    @property
+    def settled(self) -> int:
+        """How many of these, from the first, are delivered or dead-lettered."""
+        return self._holds.settled if isinstance(self._holds, Backlog) else 0
+
+    def hurry(self) -> None:
+        """Hold nobody up any more: what is not accepted at once is given up, as where retries are over.
+
+        A backlog and a spool go on until they are closed.
+        """
+        self._stop.set()
 
     def publish(self, batch: Batch) -> Delivered:
         """Deliver *batch*, or take it over to be delivered.
@@ -184,17 +221,19 @@ def open_delivery(
     if not direct and undelivered is None:
         why = "required=false" if not options.required else "spool"
         raise PublisherURLError(f"{parsed.text}: {why} needs a place for dead letters: name one with dead_letters=")
-    lasts = _seconds(parsed, "retry_for", options.retry_for)
-    if direct and not options.retry_for:
-        lasts = 60.0 if retry_for is None else retry_for
+    publisher = publisher_of(with_format(parsed, default_format))
+    lasts = asked = _seconds(parsed, "retry_for", options.retry_for)
+    if not options.retry_for:
+        asked = getattr(publisher, "RETRY_FOR", RETRY_FOR) if retry_for is None else retry_for
+    if direct:
+        lasts = asked
     if options.spool:
         lasts = min(lasts, 60.0)  # the spool asks again itself, and looks in between at what has become too old
-    publisher = publisher_of(with_format(parsed, default_format))
     cutting = Cutting(publisher, limits_of(publisher, BatchLimits(options.batch_items, options.batch_bytes)))
-    policy = RetryPolicy(lasts, options.retry_first, options.retry_longest)
+    policy = RetryPolicy(lasts, options.retry_first, options.retry_longest, gives_up_denied=direct)
     settling = Settling(_retrying(cutting, policy, parsed.text, stop.wait), Tally(), undelivered)
     if direct:
-        return Delivery(settling, settling.tally, parsed.text, True)
+        return Delivery(settling, settling.tally, parsed.text, True, stop=stop)
     assert undelivered is not None
     close_for = _seconds(parsed, "close_for", options.close_for)
     if not options.spool:
@@ -207,19 +246,16 @@ def open_delivery(
             stop=stop,
             wait=stop.wait,
         )
-        return Delivery(backlog, settling.tally, parsed.text, options.required)
+        return Delivery(backlog, settling.tally, parsed.text, options.required, holds=backlog)
     spool = _spool(parsed, options, settling, undelivered, close_for, stop)
-    full = RetryPolicy(60.0 if retry_for is None else retry_for, options.retry_first, options.retry_longest)
-    return Delivery(
-        _retrying(spool, full, f"the spool of {parsed.text}"), settling.tally, parsed.text, options.required
-    )
+    full = RetryPolicy(asked, options.retry_first, options.retry_longest)
+    hurry = threading.Event()
+    retrying = _retrying(spool, full, f"the spool of {parsed.text}", hurry.wait)
+    return Delivery(retrying, settling.tally, parsed.text, options.required, holds=spool, stop=hurry)
 
 
-def _retrying(
-    publisher: Publisher, policy: RetryPolicy, name: str, wait: Callable[[float], bool] | None = None
-) -> Retrying:
-    pause = threading.Event().wait if wait is None else wait
-    return Retrying(publisher, policy, name, clock=time.monotonic, chance=random.random, wait=pause)
+def _retrying(publisher: Publisher, policy: RetryPolicy, name: str, wait: Callable[[float], bool]) -> Retrying:
+    return Retrying(publisher, policy, name, clock=time.monotonic, chance=random.random, wait=wait)
 
 
 def _spool(
@@ -230,11 +266,13 @@ def _spool(
     close_for: float,
     stop: threading.Event,
 ) -> Spool:
-    from eventdefs.delivery.spool import Spool, SpoolFiles
+    from eventdefs.delivery.spool import SEGMENT_BYTES, Spool, SpoolFiles
+
+    segment = min(SEGMENT_BYTES, max(1, options.spool_bytes // 4))
 
     spool = Spool(
         settling,
-        SpoolFiles(options.spool, max_bytes=options.spool_bytes),
+        SpoolFiles(options.spool, max_bytes=options.spool_bytes, segment_bytes=segment),
         undelivered,
         required=options.required,
         items=options.batch_items or 1000,

@@ -1,7 +1,8 @@
 """A backlog in memory, so that a publisher that is not required holds nobody up.
 
 It is bounded by items and by bytes. What it has no room for is dead-lettered at once, with the reason, and so is what
-is left when it is closed and the publisher does not take it in time.
+is left when it is closed and the publisher does not take it in time. What it holds is lost when the process is killed,
+so it says how much of what it took is settled.
 """
 
 from __future__ import annotations
@@ -10,13 +11,20 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 from eventdefs.delivery.cutting import size_of
 from eventdefs.delivery.settling import Settling, Undelivered
+from eventdefs.encode import write_json
 from eventdefs.errors import DeliveryError, PartialDeliveryError, RetryableDeliveryError
-from eventdefs.types import Batch, Delivered, Refused
+from eventdefs.types import Batch, Delivered, Item, Notification, Refused, identity_of
 
 _log = logging.getLogger(__name__)
+
+PATIENCE = 60.0
+"""Seconds that a publisher has at the end to return from what it was given: its own time-outs are shorter."""
+ENDED = "the process ended before it was delivered"
+"""Why what waited at the end is dead-lettered."""
 
 
 class Backlog:
@@ -24,6 +32,8 @@ class Backlog:
 
     Attributes:
         tally: what became of it.
+        taken: how many items it took.
+        settled: how many of them, from the first, are delivered or dead-lettered.
     """
 
     def __init__(
@@ -36,13 +46,17 @@ class Backlog:
         close_for: float,
         stop: threading.Event,
         wait: Callable[[float], bool],
+        patience: float = PATIENCE,
     ) -> None:
         """Deliver to *publisher*; hold so many *items* and *bytes*; at the end, wait *close_for* seconds for it.
 
-        What is not delivered goes to *undelivered*, which is tried until it succeeds or the end has come: *wait* lets
-        seconds go by and tells whether *stop* is set, which is set at the end.
+        The bytes are those of items and of the notifications that they came from. What is not delivered goes to
+        *undelivered*, which is tried until it succeeds or the end has come: *wait* lets seconds go by and tells whether
+        *stop* is set, which is set at the end. A publisher that does not return within *patience* seconds after that is
+        left alone, and what it has is dead-lettered.
         """
         self.tally = publisher.tally
+        self.taken = self.settled = 0
         self._publisher = publisher
         self._undelivered = undelivered
         self._items = items
@@ -50,6 +64,8 @@ class Backlog:
         self._close_for = close_for
         self._stop = stop
         self._pause = wait
+        self._patience = patience
+        self._given_up = False
         self._queue: deque[tuple[Batch, int]] = deque()
         self._waiting = 0
         self._size = 0
@@ -67,20 +83,23 @@ class Backlog:
         """Take *batch*, or what there is room for; the rest is dead-lettered.
 
         Raises:
+            RetryableDeliveryError: it is closed.
             PartialDeliveryError: there is no room for some of it, and it cannot be dead-lettered either.
         """
-        sizes = [size_of(item) for item in batch]
+        sizes = _sizes(batch)
         with self._changed:
+            if self._closing:
+                raise RetryableDeliveryError("the backlog is closed")
             room = fits = 0
             for size in sizes:
                 room += size
                 if self._waiting + fits == self._items or self._size + room > self._bytes:
                     break
                 fits += 1
-            taken = batch if fits == len(batch) else batch.part(list(batch)[:fits])
             if fits:
-                self._queue.append((taken, sum(sizes[:fits])))
+                self._queue.append((_alone(batch, fits), sum(sizes[:fits])))
                 self._waiting += fits
+                self.taken += fits
                 self._size += sum(sizes[:fits])
                 self._changed.notify_all()
             if self._thread is None:
@@ -109,34 +128,49 @@ class Backlog:
                 if not self._queue:
                     return
                 batch, size = self._queue[0]
-            self._settle(batch)
+            left, reason = self._publish(batch)
+            with self._changed:
+                if self._given_up:  # all that waited, this too, has been dead-lettered meanwhile
+                    return
+            self._bury(batch, left, reason)
             with self._changed:
                 self._queue.popleft()
-                self._waiting -= len(batch)
-                self._size -= size
+                self._take_off(batch, size)
                 self._changed.notify_all()
 
-    def _settle(self, batch: Batch) -> None:
-        """Deliver *batch* or dead-letter it; where neither can be done, at the end only, say so."""
-        left, reason = batch, ""
+    def _take_off(self, batch: Batch, size: int) -> None:
+        self._waiting -= len(batch)
+        self._size -= size
+        if self._failure is None:  # what could not be kept, and what came after it, is never said to be settled
+            self.settled += len(batch)
+
+    def _publish(self, batch: Batch) -> tuple[Batch, str]:
+        """Deliver *batch*; return what of it is to be dead-lettered, and why. At the end nothing is begun any more."""
+        if self._stop.is_set():
+            return batch, ENDED
         try:
             self._publisher.publish(batch)
         except PartialDeliveryError as error:
-            left, reason = error.again, str(error.error)
+            return error.again, str(error.error)
         except DeliveryError as error:
-            reason = str(error)
-        else:
-            return
+            return batch, str(error)
+        except BaseException as error:  # whatever it is, it is not to end this thread, and what waits with it
+            return batch, f"{type(error).__name__}: {error}"
+        return batch.part(()), ""
+
+    def _bury(self, batch: Batch, left: Batch, reason: str) -> None:
+        """Dead-letter what is *left* of *batch*; where that cannot be done, at the end only, say so."""
         refused = [Refused(item, reason) for item in left]
-        while True:
+        while refused:
             try:
                 self._dead_letter(batch, refused)
                 return
-            except RetryableDeliveryError as error:
-                _log.error("%d items are neither delivered (%s) nor dead-lettered: %s", len(refused), reason, error)
+            except Exception as error:
+                said = f"{error}" if isinstance(error, DeliveryError) else f"{type(error).__name__}: {error}"
+                _log.error("%d items are neither delivered (%s) nor dead-lettered: %s", len(refused), reason, said)
                 if self._pause(1.0):
                     self.tally.miss(len(refused), reason)
-                    self._failure = self._failure or error
+                    self._failure = self._failure or RetryableDeliveryError(said)
                     return
 
     def check(self) -> None:
@@ -151,11 +185,63 @@ class Backlog:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._queue, self._close_for)
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._publisher.close()
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._queue, self._close_for)
+        finally:  # who does not wait for it, as by Ctrl-C, loses nothing
+            self._stop.set()
+            ended = self._ends()
+        try:
+            if ended:
+                self._publisher.close()
+        finally:
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+
+    def _ends(self) -> bool:
+        """Wait for the thread; tell whether it ended. Where its publisher does not return, dead-letter what waits."""
+        thread = self._thread
+        while thread is not None and thread.is_alive():
+            before = len(self._queue)
+            thread.join(self._patience)
+            if thread.is_alive() and len(self._queue) == before:
+                break
+        else:
+            return True
+        with self._changed:
+            self._given_up = True
+            left, self._queue = self._queue, deque()
+        for batch, size in left:
+            self._bury(batch, batch, ENDED)
+            self._take_off(batch, size)
+        self._failure = self._failure or RetryableDeliveryError("the publisher does not return from what it was given")
+        return False
+
+
+def _sizes(batch: Batch) -> list[int]:
+    """Return what each item of *batch* takes, with the notification that it came from, which counts once."""
+    sizes = []
+    seen: set[int] = set()
+    for item in batch:
+        size = size_of(item)
+        origin = batch.origins.get(identity_of(item)) if batch.origins else None
+        if origin is not None and id(origin) not in seen:
+            seen.add(id(origin))
+            size += _length(origin)
+        sizes.append(size)
+    return sizes
+
+
+def _length(origin: Notification) -> int:
+    try:
+        return len(write_json(origin.body))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return 0
+
+
+def _alone(batch: Batch, count: int) -> Batch:
+    """Return the first *count* items of *batch* with what they came from, and nothing that others came from."""
+    items: list[Item] = list(islice(batch, count))
+    origins = {identity: batch.origins[identity] for identity in map(identity_of, items) if identity in batch.origins}
+    return Batch(origins=origins, replace=batch.replace).part(items)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from eventdefs.encode import encode_event, write_json
 from eventdefs.errors import (
-    DeliveryError,
     PartialDeliveryError,
     PermanentDeliveryError,
     ReaderGoneError,
@@ -56,19 +55,24 @@ class Cutting:
             except PartialDeliveryError as error:
                 delivered = delivered.plus(error.delivered)
                 refused += error.refused
-                if error.error is not None:
-                    raise _partial(batch, delivered, [error.again, *waiting], error.error, refused) from error
+                if len(error.again):
+                    reason = error.error or RetryableDeliveryError("some of it was not accepted, and nobody says why")
+                    raise _partial(batch, delivered, [error.again, *waiting], reason, refused) from error
         if refused:
             raise PartialDeliveryError(delivered, batch.part(()), None, refused)
         return delivered
 
     def _publish(self, piece: Batch) -> Delivered:
         try:
-            return self._publisher.publish(piece)
-        except DeliveryError:
+            delivered = self._publisher.publish(piece)
+        except (RetryableDeliveryError, PermanentDeliveryError, PartialDeliveryError):
             raise
         except Exception as error:  # A third party's code may raise anything; then one item is at fault, or all are.
             raise PermanentDeliveryError(f"{type(error).__name__}: {error}") from error
+        if not isinstance(delivered, Delivered):  # nor return what it should; none of it is given to it again
+            reason = f"{type(self._publisher).__name__}.publish returned {delivered!r}, expected Delivered"
+            raise PartialDeliveryError(Delivered(0), piece.part(()), None, [Refused(item, reason) for item in piece])
+        return delivered
 
     def _pieces(self, batch: Batch) -> Iterator[Batch]:
         most, room = self._limits

@@ -23,13 +23,16 @@ class RetryPolicy(NamedTuple):
 
     Attributes:
         lasts: seconds after which it is given up, counted from the first failure or the last progress; `math.inf`
-            for never. Where it ends, credentials that are refused are given up at once: time does not mend them.
+            for never.
         first, longest: seconds; the bounds between which the wait grows.
+        gives_up_denied: whether, where it ends, credentials that are refused are given up at once: time does not mend
+            them.
     """
 
     lasts: float = 60.0
     first: float = 0.2
     longest: float = 30.0
+    gives_up_denied: bool = True
 
     def wait(self, attempt: int, error: RetryableDeliveryError, chance: float) -> float:
         """Return how many seconds to wait after the failed *attempt*, counted from 1; *chance* is in [0, 1)."""
@@ -42,7 +45,7 @@ class RetryPolicy(NamedTuple):
         """Tell whether to give up on *error*, having tried for so many seconds."""
         if self.lasts == math.inf:
             return False
-        return isinstance(error, AccessDeniedError) or waited > self.lasts
+        return (self.gives_up_denied and isinstance(error, AccessDeniedError)) or waited > self.lasts
 
 
 class Retrying:
@@ -115,7 +118,8 @@ class Retrying:
         denied = isinstance(reason, AccessDeniedError)
         if denied or attempt & (attempt - 1) == 0:
             level = logging.ERROR if denied else logging.WARNING
-            _log.log(level, "%s: %s; attempt %d follows in %.1f s", self._name, reason, attempt + 1, seconds)
+            said = str(reason).removeprefix(f"{self._name}: ")
+            _log.log(level, "%s: %s; attempt %d follows in %.1f s", self._name, said, attempt + 1, seconds)
         self.retries += 1
         return self._wait(seconds)
 

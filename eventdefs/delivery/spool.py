@@ -168,6 +168,8 @@ _HEAD = struct.Struct("<4sIIId")
 _MARK = b"\xffsp\xff"
 """How a record begins. No text has 0xff in it."""
 SEGMENT_BYTES = 16 * 2**20
+PATIENCE = 60.0
+"""Seconds that a publisher has at the end to return from what it was given: its own time-outs are shorter."""
 
 
 class Cursor(NamedTuple):
@@ -235,7 +237,7 @@ class SpoolFiles:
             self._recover()
         except BlockingIOError:
             os.close(self._lock)
-            raise PublisherURLError(f"the spool {folder} is being used by another process") from None
+            raise PublisherURLError(f"the spool {folder} is being used by another publisher or process") from None
         except OSError as error:
             self._release()
             raise PublisherURLError(f"the spool {folder} cannot be opened: {error.strerror}") from error
@@ -331,14 +333,27 @@ class SpoolFiles:
             raise PermanentDeliveryError(f"{size:,} bytes are more than the spool {self._folder} holds")
         with self._changed:
             self._make_room(size)
-            begin = self._end
-            head = _HEAD.pack(_MARK, 0, len(payload), items, at)
-            head = _HEAD.pack(_MARK, _checksum(begin, head, payload), len(payload), items, at)
-            self._write(head + payload, begin)
-            self._end = mine = Cursor(begin.segment, begin.offset + size, begin.items + items)
-            self._sizes[begin.segment] = mine.offset
+            try:
+                mine = self._place(payload, items, at)
+            except RetryableDeliveryError:
+                if self._settled != self._end or not self._end.offset or self._syncing:
+                    raise
+                self._begin_segment()  # all of this one is delivered, and the disk has need of its room
+                self._settled = self._end
+                self._drop_settled()
+                mine = self._place(payload, items, at)
             self._sync(mine)
             return mine
+
+    def _place(self, payload: bytes, items: int, at: float) -> Cursor:
+        """Write a record after `_end`; return where it ends."""
+        begin = self._end
+        head = _HEAD.pack(_MARK, 0, len(payload), items, at)
+        head = _HEAD.pack(_MARK, _checksum(begin, head, payload), len(payload), items, at)
+        self._write(head + payload, begin)
+        self._end = Cursor(begin.segment, begin.offset + len(head) + len(payload), begin.items + items)
+        self._sizes[begin.segment] = self._end.offset
+        return self._end
 
     def _make_room(self, size: int) -> None:
         """See that *size* bytes may be written after `_end`, in a new segment where this one is full or was removed."""
@@ -650,13 +665,15 @@ class Spool:
         stop: threading.Event,
         wait: Callable[[float], bool],
         clock: Callable[[], float] = time.time,
+        patience: float = PATIENCE,
     ) -> None:
         """Deliver to *publisher* what *files* have, in batches of so many *items* and *bytes* or one record more.
 
         A batch waits *linger* seconds to be filled. What has waited longer than *max_age* seconds goes to
         *undelivered*, and so does what there is no room for, unless it is *required*: then the caller waits. At the
         end *close_for* seconds are spent on what waits. *wait* lets seconds go by and tells whether *stop* is set,
-        which is set at the end; *clock* gives seconds that go on between processes.
+        which is set at the end; *clock* gives seconds that go on between processes. A publisher that does not return
+        within *patience* seconds after the end is left alone.
         """
         self.tally = publisher.tally
         self.overflow = 0
@@ -672,7 +689,13 @@ class Spool:
         self._stop = stop
         self._pause = wait
         self._clock = clock
+        self._patience = patience
         self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait."""
+        return self._files.waiting[0]
 
     @property
     def state(self) -> SpoolState:
@@ -693,6 +716,7 @@ class Spool:
 
         Raises:
             RetryableDeliveryError: there is no room, and it is required; or it cannot be dead-lettered.
+            PartialDeliveryError: the same of some of it, the rest is taken.
         """
         if not len(batch):
             return Delivered(0)
@@ -708,9 +732,23 @@ class Spool:
                 return self._dead_letter(batch, str(error))
             items = list(batch)
             parts = items[: len(items) // 2], items[len(items) // 2 :]
-            return self.publish(batch.part(parts[0])).plus(self.publish(batch.part(parts[1])))
+            return self._publish_both(batch.part(parts[0]), batch.part(parts[1]))
         self.start()
         return Delivered(0)
+
+    def _publish_both(self, first: Batch, second: Batch) -> Delivered:
+        """Take *first* and then *second*; what was taken is not given back."""
+        try:
+            taken = self.publish(first)
+        except PartialDeliveryError as error:
+            again = first.part([*error.again, *second])
+            raise PartialDeliveryError(error.delivered, again, error.error) from error
+        try:
+            return taken.plus(self.publish(second))
+        except PartialDeliveryError as error:
+            raise PartialDeliveryError(taken.plus(error.delivered), error.again, error.error) from error
+        except RetryableDeliveryError as error:
+            raise PartialDeliveryError(taken, second, error) from error
 
     def _dead_letter(self, batch: Batch, reason: str) -> Delivered:
         self._undelivered(batch, [Refused(item, reason) for item in batch])
@@ -724,7 +762,7 @@ class Spool:
             try:
                 if not self.deliver_next() and not self._files.await_more(self._files.settled):
                     return
-            except Exception:  # nothing is lost by trying again, and all by ending this thread
+            except BaseException:  # nothing is lost by trying again, and all by ending this thread
                 _log.exception("the spool cannot be delivered")
                 self._pause(1.0)
 
@@ -826,15 +864,24 @@ class Spool:
         self._publisher.check()
 
     def close(self) -> None:
-        """Deliver what waits, as long as *close_for* says. What is left stays on the disk for the next time."""
+        """Deliver what waits, as long as *close_for* says. What is left stays on the disk for the next time.
+
+        Raises:
+            RetryableDeliveryError: the publisher does not return from what it was given. Its thread may settle that
+                yet, so the spool is this process's until its end.
+        """
         self._files.finish()
         if self._thread is not None:
             self._thread.join(self._close_for)
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
-        self._publisher.close()
-        self._files.close()
+            self._thread.join(self._patience)
+            if self._thread.is_alive():
+                raise RetryableDeliveryError("the publisher does not return from what it was given")
+        try:
+            self._publisher.close()
+        finally:
+            self._files.close()
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import NamedTuple
 
 from eventdefs.definitions.findings import Findings
@@ -110,9 +110,9 @@ class _Findings(Findings):
 
 
 _SECRETS = re.compile(
-    r"""(?P<before> :// ) (?P<user> [^/@\s'"?]+ ) (?=@)
-    | (?P<option> [?&] [^=&\s'"]* (?: password | passwd | secret | token | key | auth | header | credential )
-      [^=&\s'"]* = ) (?P<value> [^&\s'"]+ )""",
+    r"""(?P<before> :// ) (?P<user> [^/\s]+ ) (?=@)
+    | (?P<option> [?&] (?: [^=&\s'"]* (?: password | passwd | secret | token | key | auth | header | credential )
+      [^=&\s'"]* = | [^=&\s'"]+ = (?= [^&\s]* %40 ) ) ) (?P<value> [^&\s]* [^&\s'"\],}] )""",
     re.VERBOSE | re.IGNORECASE,
 )
 
@@ -128,6 +128,15 @@ def starred(text: str) -> str:
     return _SECRETS.sub(hide, text)
 
 
+def key_of(url: str) -> Hashable:
+    """Return what is the same for URLs that are the same publisher, however their options are ordered and written."""
+    try:
+        parsed = parse_url(url)
+    except PublisherURLError:
+        return url
+    return parsed.scheme, parsed.target, frozenset(parsed.options.items())
+
+
 class _Sink(NamedTuple):
     """A sink as it is written."""
 
@@ -136,14 +145,15 @@ class _Sink(NamedTuple):
 
 
 def _assemble(texts: Sequence[tuple[str, str]], findings: Findings, skip: Collection[str]) -> PipelineFile:
-    sources: dict[str, list[Source]] = {}
-    places: dict[str, Place] = {}
+    sources: dict[Hashable, list[Source]] = {}
+    first: dict[Hashable, tuple[str, Place]] = {}
     for file, text in texts:
         for url, place, source in _FileParser(findings, frozenset(skip)).parse(file, text):
-            sources.setdefault(url, []).append(source)
-            places.setdefault(url, place)
+            sources.setdefault(key_of(url), []).append(source)
+            first.setdefault(key_of(url), (url, place))
     warnings = findings.refuse()
-    return PipelineFile(tuple(Line(url, Route(found), places[url]) for url, found in sources.items()), warnings)
+    lines = [Line(url, Route(sources[key]), place) for key, (url, place) in first.items()]
+    return PipelineFile(tuple(lines), warnings)
 
 
 class _FileParser:

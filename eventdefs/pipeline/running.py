@@ -7,7 +7,10 @@ ids are deterministic and our publishers are idempotent, running the same input 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 
 from eventdefs.bus import EventBus
 from eventdefs.definitions import Definitions
@@ -47,11 +50,11 @@ class Sink:
         What is given as a publisher only is asked once: it is `open_delivery` that adds retries and dead letters.
         """
         if isinstance(publisher, Delivery):
-            self.name = name or publisher.url
-            self._delivery: Settling | Delivery = publisher
+            self._delivery = publisher
         else:
-            self.name = name or type(publisher).__name__
-            self._delivery = Settling(Cutting(publisher, limits_of(publisher)), Tally(), None)
+            settling = Settling(Cutting(publisher, limits_of(publisher)), Tally(), None)
+            self._delivery = Delivery(settling, settling.tally, type(publisher).__name__, True)
+        self.name = name or self._delivery.url
         self.tally = self._delivery.tally
         self.error: DeliveryError | None = None
         self._route = route
@@ -76,6 +79,21 @@ class Sink:
         """How many it did not take, which are kept nowhere."""
         return self.tally.undelivered
 
+    @property
+    def waiting(self) -> int:
+        """How many items wait in its backlog or spool."""
+        return self._delivery.waiting
+
+    @property
+    def taken(self) -> int:
+        """How many items it took into memory, where they are lost when the process is killed."""
+        return self._delivery.taken
+
+    @property
+    def settled(self) -> int:
+        """How many of these, from the first, are delivered or dead-lettered."""
+        return self._delivery.settled
+
     def publish(self, batch: Batch) -> bool:
         """Deliver what of *batch* goes this way; tell whether all of that is delivered, taken or dead-lettered.
 
@@ -97,7 +115,14 @@ class Sink:
         except DeliveryError as error:
             self._stop(error, len(batch))
             return False
+        except Exception as error:  # a mistake, ours or a third party's; the other sinks are given the batch
+            self._stop(PermanentDeliveryError(f"{type(error).__name__}: {error}"), len(batch))
+            return False
         return True
+
+    def hurry(self) -> None:
+        """Hold nobody up any more: what is not accepted at once is given up."""
+        self._delivery.hurry()
 
     def _stop(self, error: DeliveryError, missed: int) -> None:
         self.error = error
@@ -145,7 +170,9 @@ class Pipeline:
         A batch is delivered when *batch_size* items wait, and once every *batch_age* seconds where that is given.
 
         What the ledger recorded and all sinks have is confirmed to it, unless *confirm* says not to: sinks that only
-        show it take it from nobody.
+        show it take it from nobody. What waits in the memory of a sink is not had yet.
+
+        Left by Ctrl-C or the end of the process, it waits for no sink that is away.
         """
         self.definitions = definitions
         self.sinks = tuple(sinks)
@@ -153,7 +180,9 @@ class Pipeline:
         self.ledger_error: DeliveryError | None = None
         self._ledger = ledger
         self._confirm = confirm
-        self._sequence = 0
+        self._sequence = self._confirmed = 0
+        self._awaited: tuple[int, list[int]] | None = None
+        """A sequence that is confirmed when each sink has settled so many items."""
         self._batch_size = batch_size
         self._bus = bus
         self._lock = threading.Lock()
@@ -161,6 +190,9 @@ class Pipeline:
         self._samples: list[Sample] = []
         self._periods: list[Period] = []
         self._origins: dict[Identity, Notification] = {}
+        self._steps: deque[Callable[[], object]] = deque()
+        """What is to be done with batches, in order: who is interrupted in a step begins with it again."""
+        self._mistake: Exception | None = None
         self._closing = threading.Event()
         self._records_refused = False
         if batch_age is not None:
@@ -169,7 +201,10 @@ class Pipeline:
     def __enter__(self) -> Pipeline:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            for sink in self.sinks:
+                sink.hurry()
         self.close()
 
     @property
@@ -206,16 +241,24 @@ class Pipeline:
 
     def _flush_every(self, seconds: float) -> None:
         while not self._closing.wait(seconds):
-            self.flush()
+            try:
+                self.flush()
+            except Exception as error:  # whoever comes next is told, this thread has nobody to tell
+                self._mistake = error
+                return
 
     def _flush(self) -> None:
         batch = Batch(self._events, self._samples, self._periods, origins=self._origins)
         if len(batch):
             self._events, self._samples, self._periods, self._origins = [], [], [], {}
             if batch.periods:
-                self._count(lambda ledger: ledger.add(batch.periods))
-            for sink in self.sinks:
-                sink.publish(batch)
+                self._steps.append(partial(self._count, lambda ledger: ledger.add(batch.periods)))
+            self._steps += [partial(sink.publish, batch) for sink in self.sinks]
+        if self._mistake is not None:
+            raise self._mistake
+        while self._steps:
+            self._steps[0]()
+            self._steps.popleft()
         self._publish_records()
 
     def _count(self, work: Callable[[Ledger], Counts]) -> None:
@@ -231,6 +274,7 @@ class Pipeline:
             return
         try:
             while not any(sink.error for sink in self.sinks):
+                self._confirm_settled()
                 records = self._ledger.pending(after=self._sequence)
                 if not records:
                     return
@@ -239,11 +283,32 @@ class Pipeline:
                 if not all(taken):
                     self._records_refused = True
                     return
-                self._sequence = records[-1].sequence
-                if self._confirm:
+                before, self._sequence = self._sequence, records[-1].sequence
+                if (
+                    self._confirm
+                    and self._confirmed == before
+                    and self._is_settled([sink.taken for sink in self.sinks])
+                ):
                     self._ledger.confirm(records)
+                    self._confirmed = self._sequence
         except DeliveryError as error:
             self.ledger_error = error
+
+    def _is_settled(self, taken: Sequence[int]) -> bool:
+        return all(sink.settled >= count for sink, count in zip(self.sinks, taken, strict=True))
+
+    def _confirm_settled(self) -> None:
+        """Let the ledger forget what was published, as far as every sink has delivered what it took into memory."""
+        if self._ledger is None or not self._confirm:
+            return
+        if self._awaited is None and self._confirmed < self._sequence:
+            self._awaited = self._sequence, [sink.taken for sink in self.sinks]
+        if self._awaited is None or not self._is_settled(self._awaited[1]):
+            return
+        sequence, self._awaited = self._awaited[0], None
+        while records := [record for record in self._ledger.pending() if record.sequence <= sequence]:
+            self._ledger.confirm(records)
+        self._confirmed = sequence
 
     def finish(self) -> None:
         """Deliver what is waiting, and make the hours final that the ledger has open: nothing more is to come."""
@@ -255,6 +320,13 @@ class Pipeline:
     def close(self) -> None:
         """Deliver what is waiting and close the publishers."""
         self._closing.set()
-        self.flush()
-        for sink in self.sinks:
-            sink.close()
+        with ExitStack() as stack:  # whatever fails, all are closed
+            for sink in reversed(self.sinks):
+                stack.callback(sink.close)
+            self.flush()
+        if self.ledger_error is None:
+            try:
+                for _ in range(2):  # as far as it was awaited, and as far as there is
+                    self._confirm_settled()
+            except DeliveryError as error:
+                self.ledger_error = error

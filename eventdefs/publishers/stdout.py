@@ -29,7 +29,9 @@ class StdoutOptions(msgspec.Struct, frozen=True):
 
 
 class StdoutPublisher:
-    """Writes to the standard output of the process."""
+    """Writes to the standard output of the process. Nobody waits for a full disk behind it unless he is told to."""
+
+    RETRY_FOR: ClassVar[float] = 0.0
 
     Options: ClassVar[type[msgspec.Struct]] = StdoutOptions
 

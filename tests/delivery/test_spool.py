@@ -667,10 +667,10 @@ def test_one_process_has_a_spool(tmp_path: Path) -> None:
         holder.stdout.readline()
         with pytest.raises(PublisherURLError) as raised:
             opened(tmp_path)
-        assert str(raised.value) == f"the spool {tmp_path} is being used by another process"
+        assert str(raised.value) == f"the spool {tmp_path} is being used by another publisher or process"
         holder.kill()
     files = opened(tmp_path)
-    with pytest.raises(PublisherURLError, match="is being used by another process"):
+    with pytest.raises(PublisherURLError, match="is being used by another publisher or process"):
         opened(tmp_path)
     files.close()
     files.close()
@@ -1115,3 +1115,28 @@ def test_a_record_says_where_it_stands(tmp_path: Path) -> None:
     assert list(files.read_from(files.settled)) == [Record(b"payload", 3, 1.5, Cursor(0, 0, 0), Cursor(0, 31, 3))]
     assert end == Cursor(0, 31, 3) == files.end
     files.close()
+
+
+def test_a_full_disk_takes_back_the_room_of_what_is_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A segment of which all is delivered gives way where the disk is full, so that nobody waits for ever."""
+    files = SpoolFiles(tmp_path / "spool", max_bytes=10_000)
+    for number in range(3):
+        end = files.append(b"x" * 100, 1, float(number))
+    written = os.pwrite
+
+    def full(file: int, data: Any, offset: int) -> int:
+        used = sum(path.stat().st_size for path in (tmp_path / "spool").glob("*.segment"))
+        if used + len(data) > 450:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return written(file, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(RetryableDeliveryError, match="No space left on device"):
+        files.append(b"y" * 100, 1, 3.0)
+    files.settle(end)
+    files.append(b"y" * 100, 1, 3.0)
+    assert [record.payload for record in files.read_from(files.settled)] == [b"y" * 100]
+    files.close()
+    again = SpoolFiles(tmp_path / "spool", max_bytes=10_000)
+    assert [record.payload for record in again.read_from(again.settled)] == [b"y" * 100]
+    again.close()

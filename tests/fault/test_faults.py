@@ -160,7 +160,7 @@ def test_killed_at_random(
 ) -> None:
     """A process that is killed at any point and run again over the same input loses nothing, stores nothing twice."""
     first = place.ids().total()
-    count = EVENTS // 10
+    count = EVENTS // 2
     numbers = range(first, first + count)
     url = f"{place.url}retry_for=forever&retry_longest=2"
     began, peak = time.monotonic(), 0
