@@ -17,6 +17,7 @@ import msgspec
 from eventdefs.encode import counter_sample, sg_core_sample, signed
 from eventdefs.errors import PartialDeliveryError, PublisherURLError, RetryableDeliveryError
 from eventdefs.publishers import Batch, Delivered, PublisherURL
+from eventdefs.publishers.urls import Options
 from eventdefs.types import Refused, Sample
 
 try:
@@ -32,7 +33,7 @@ Compatibility = Literal["none", "sg-core"]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
-class UDPOptions(msgspec.Struct, frozen=True):
+class UDPOptions(Options, frozen=True):
     """Options of `udp://`.
 
     Attributes:
@@ -212,7 +213,7 @@ def _publish(publisher: TCPPublisher | UDPPublisher, batch: Batch) -> Delivered:
     for sample in batch.samples:
         try:
             frames.append((sample, publisher.frame(sample)))
-        except (ValueError, OverflowError, TypeError) as error:
+        except (ValueError, OverflowError, TypeError, RecursionError) as error:
             refused.append(Refused(sample, f"cannot be sent: {error}"))
     sent = 0
     try:

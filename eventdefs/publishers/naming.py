@@ -59,22 +59,33 @@ class Template:
 
     Attributes:
         text: as it was written.
-        fields: those that stand in it.
+        fields: those that stand in it, in their order.
     """
 
-    def __init__(self, text: str, encode: Callable[[str], str]) -> None:
+    def __init__(
+        self, text: str, encode: Callable[[str], str], encode_tenant: Callable[[str], str] | None = None
+    ) -> None:
         """Read *text*; *encode* writes a value with the characters that such a name may have.
+
+        *encode_tenant* does so for tenants, where they are written in another way.
 
         Raises:
             PublisherURLError: it has another field, or a brace that is not closed.
         """
         self.text = text
-        self.fields = frozenset(_FIELD.findall(text))
+        self.fields = tuple(_FIELD.findall(text))
         self._encode = encode
-        unknown = sorted(self.fields - set(FIELDS))
+        self._encode_tenant = encode_tenant or encode
+        unknown = sorted({*self.fields} - set(FIELDS))
         if unknown or set(_FIELD.sub("", text)) & set("{}"):
             named = f"{{{unknown[0]}}}" if unknown else "a brace alone"
             raise PublisherURLError(f"{text!r} has {named}, known are {', '.join(f'{{{name}}}' for name in FIELDS)}")
+
+    def keeps_apart(self, separators: str) -> bool:
+        """Tell whether one of *separators*, which no tenant is written with, is between a tenant and other fields."""
+        parts = _FIELD.split(self.text)
+        between = zip(self.fields, parts[2::2], self.fields[1:], strict=False)
+        return all({*text} & {*separators} for one, text, other in between if "tenant" in (one, other))
 
     def name(self, item: Item) -> str:
         """Return the name for *item*; what it does not have is written as `none`."""
@@ -85,7 +96,9 @@ class Template:
             "event_type": item.event_type if isinstance(item, Event) else None,
             "meter": meter_of(item),
         }
-        return _FIELD.sub(lambda found: self._written(values[found[1]]), self.text)
+        return _FIELD.sub(lambda found: self._written(found[1], values[found[1]]), self.text)
 
-    def _written(self, value: str | None) -> str:
-        return NONE if value is None else self._encode(value)
+    def _written(self, field: str, value: str | None) -> str:
+        if value is None:
+            return NONE
+        return self._encode_tenant(value) if field == "tenant" else self._encode(value)

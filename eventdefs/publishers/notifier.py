@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from eventdefs.errors import (
 )
 from eventdefs.ids import derived_id
 from eventdefs.publishers import Batch, BatchLimits, Delivered, PublisherURL
+from eventdefs.publishers.urls import Options
 from eventdefs.types import Event, Item, Sample, identity_of
 
 try:
@@ -62,7 +64,7 @@ _RABBIT = (
 """Options that oslo.messaging's driver takes from the URL, under its names."""
 
 
-class NotifierOptions(msgspec.Struct, frozen=True):
+class NotifierOptions(Options, frozen=True):
     """Options of `notifier://`.
 
     Attributes:
@@ -281,6 +283,8 @@ class NotifierPublisher:
 
 _ERRORS = (
     OSError,
+    LookupError,
+    struct.error,
     amqp.AMQPError,
     kombu.exceptions.KombuError,
     oslo_messaging.MessagingException,
@@ -288,7 +292,7 @@ _ERRORS = (
     TypeError,
     ValueError,
 )
-"""What sending raises; the last three are of what cannot be written as JSON."""
+"""What sending raises; the last three are of what cannot be written as JSON, the second and third of no AMQP."""
 _TOO_LARGE = "larger than configured max size"
 """In what the broker says of a message, by the same code as of a queue that is declared otherwise."""
 _USER = re.compile(r"user '[^']*'")
@@ -303,6 +307,11 @@ _REASONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], typ
     (OSError, RetryableDeliveryError, "{}"),
     (amqp.AMQPError, RetryableDeliveryError, "{}"),
     (oslo_messaging.MessagingException, RetryableDeliveryError, "{}"),
+    (
+        (LookupError, struct.error, UnicodeDecodeError),
+        RetryableDeliveryError,
+        "what answers speaks no AMQP that we read",
+    ),
     ((TypeError, ValueError, RecursionError), PermanentDeliveryError, "cannot be written as JSON: {}"),
 )
 """What a kind of error in the chain of causes means, and how it is said; the first that is found counts."""

@@ -30,6 +30,20 @@ class PublisherURL(NamedTuple):
     def text(self) -> str:
         return f"{self.scheme}://{self.target.rpartition('@')[2]}"
 
+    def __repr__(self) -> str:
+        return f"PublisherURL({self.text!r}, options={sorted(self.options)})"
+
+
+SEVERAL = frozenset({"topic"})
+"""Options that Ceilometer's URLs may say several times; their values are joined by commas."""
+
+
+class Options(msgspec.Struct, frozen=True):
+    """Options of which some are secrets: no value is shown where tracebacks and debuggers show what they find."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}=...' for name in self.__struct_fields__)})"
+
 
 def parse_url(url: str) -> PublisherURL:
     """Read *url*; an option without a value is `true`, as Ceilometer's `file:///out?json`.
@@ -39,16 +53,20 @@ def parse_url(url: str) -> PublisherURL:
     """
     scheme, separator, rest = url.partition("://")
     if not separator or not scheme.isascii() or not scheme:
-        raise PublisherURLError(f"{url.partition('?')[0]!r} is no URL of a publisher, as sqlite:///events.db is")
+        shown = url.rpartition("@")[2].partition("?")[0]
+        raise PublisherURLError(f"{shown!r} is no URL of a publisher, as sqlite:///events.db is")
     target, _, query = rest.partition("?")
     parts = query.split("&") if query else []
+    if any("@" in part.partition("=")[0] for part in parts):
+        raise PublisherURLError(f"{scheme}://...: the part before '@' has a '?', which is %3F there")
     if not all(part.partition("=")[0] for part in parts):
         raise PublisherURLError(f"{scheme}://...: an option has no name")
     pairs = [pair for part in parts for pair in parse_qsl(part if "=" in part else f"{part}=true", True)]
-    options = dict(pairs)
-    if len(options) != len(pairs):
-        twice = next(name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1)
-        raise PublisherURLError(f"{scheme}://...: the option {twice} is written twice")
+    options: dict[str, str] = {}
+    for name, value in pairs:
+        if name in options and name not in SEVERAL:
+            raise PublisherURLError(f"{scheme}://...: the option {name} is written twice")
+        options[name] = f"{options[name]},{value}" if name in options else value
     return PublisherURL(scheme.lower(), target, options)
 
 

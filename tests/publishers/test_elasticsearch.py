@@ -849,6 +849,8 @@ def test_checking_leaves_nothing(indices: Indices) -> None:
         ("elasticsearch://h?index=X-{tenant}", "'X-{tenant}' names no index"),
         ("elasticsearch://h?index=x-{user}", r"has \{user\}, known are \{tenant\}, \{event_type\}, \{meter\}"),
         ("elasticsearch://h?index=x-{tenant}{meter}{event_type}{tenant}", "255 characters at most"),
+        ("elasticsearch://h?index=x-{tenant}_{event_type}", "tenants could have one index: "),
+        ("elasticsearch://h?index=x-{event_type}{tenant}", "tenants could have one index: "),
         ("elasticsearch://h?ahead=1", "ahead, retention: '1' is no time"),
         ("elasticsearch://h?retention=x", "ahead, retention: 'x' is no time"),
         ("elasticsearch://h?retention=999999999d", "ahead, retention: "),

@@ -29,7 +29,10 @@ from eventdefs.errors import (
 from eventdefs.publishers import open_publisher
 from eventdefs.publishers.formats import FORMATS
 from eventdefs.publishers.kafka.messages import Message, Outcome, Topics, encode_name, settle
+from eventdefs.publishers.kafka.publisher import client_of
+from eventdefs.publishers.kafka.settings import KafkaOptions, read_settings
 from eventdefs.publishers.naming import key_of
+from eventdefs.publishers.urls import parse_url, read_options
 from eventdefs.testing import (
     PublisherContract,
     Target,
@@ -316,6 +319,25 @@ def test_names(text: str, name: str) -> None:
     assert encode_name(text) == name
 
 
+def test_a_tenant_has_letters_and_digits() -> None:
+    """Kafka makes no topic that differs from another by ``.`` and ``_`` only: a tenant could keep out another one."""
+    names = {"a.b": "e-a-2eb", "a_b": "e-a-5fb", "a-b": "e-a--b", "a": "e-a", "none": "e--6eone", "": "e--empty"}
+    topics = Topics("kafka://", "e-{tenant}")
+    assert {tenant: topics.name(an_event(tenant=tenant)) for tenant in names} == names
+    assert topics.name(an_event(tenant=None)) == "e-none"
+
+
+@pytest.mark.parametrize("text", ["e-{tenant}.{event_type}", "{event_type}_x_{tenant}", "{tenant}-.-{event_type}"])
+def test_no_two_tenants_have_one_topic(text: str) -> None:
+    """Whatever senders choose for tenant and event type, topics of different tenants are different."""
+    topics = Topics("kafka://", text)
+    parts = ["".join(letters) for size in (1, 2, 3) for letters in itertools.product("a-._", repeat=size)]
+    owners: dict[str, str] = {}
+    for tenant, event_type in itertools.product(parts, repeat=2):
+        event = msgspec.structs.replace(an_event(tenant=tenant), event_type=event_type)
+        assert owners.setdefault(topics.name(event), tenant) == tenant
+
+
 def test_long_names() -> None:
     """A name that is too long ends in a digest, which no other name does."""
     topics = Topics("kafka://", "events-{tenant}")
@@ -502,6 +524,18 @@ def test_what_is_too_large(client: str, broker: Server) -> None:
     reason = f"kafka://{broker.address}/{topic}: {size} bytes are more than max_bytes=1024"
     assert caught.value.refused == ((event, reason),)
     assert ids(read(broker.address, topic)) == ["m-0", "m-2"]
+
+
+@both
+def test_what_a_client_does_not_take(client: str, broker: Server) -> None:
+    """A message that the client itself refuses is refused, and the others of its batch go out."""
+    topic = make_topic(broker.address)
+    url = parse_url(url_of(broker.address, topic, client, max_bytes=2048))
+    with closing(client_of(read_settings(url, read_options(url, KafkaOptions)))) as one:
+        messages = [Message(topic, b"k", b"x" * size, []) for size in (10, 20_000, 30)]
+        sent = settle(messages, one.send(messages), lambda message: one.send([message])[0])
+    assert [type(outcome) for outcome in sent] == [type(None), PermanentDeliveryError, type(None)]
+    assert {len(message.value) for message in read(broker.address, topic)} == {10, 30}
 
 
 @both
@@ -733,6 +767,9 @@ WRONG = {
     "kafka://h/..": "no topic is called '..'",
     f"kafka://h/{'x' * 250}": "a topic has 249 characters at most, this has 250",
     "kafka://h/{project}": "has {project}, known are {tenant}",
+    "kafka://h/{tenant}-{event_type}": "'{tenant}-{event_type}': tenants could have one topic: ",
+    "kafka://h/{event_type}{tenant}": "'{event_type}{tenant}': tenants could have one topic: ",
+    "kafka://h/{event_type}.{tenant}.{meter}": "{tenant} is the first field or the last one",
     "kafka://h/t?samples_topic=a/b": "no topic is called 'a/b'",
     "kafka://h/t?client=other": "Invalid enum value 'other'",
     "kafka://h/t?compression=best": "Invalid enum value 'best'",

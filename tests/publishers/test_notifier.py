@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -599,6 +601,46 @@ def test_a_broker_that_is_killed_in_the_middle(broker: Broker) -> None:
     }
     numbers = [document["traits"][0][2] for document in found]
     assert numbers == sorted(numbers)
+
+
+START = b"\x00\x0a\x00\x0a\x00\x09" + b"\x00\x00\x00\x00" + b"\x00\x00\x00\x05PLAIN" + b"\x00\x00\x00\x05en_US"
+"""What a broker begins with: the method 10.10, a version, no properties, mechanisms and locales."""
+
+
+def framed(payload: bytes, channel: int = 0) -> bytes:
+    return b"\x01" + channel.to_bytes(2, "big") + len(payload).to_bytes(4, "big") + payload + b"\xce"
+
+
+GREETINGS = {
+    "another protocol": b"220 mail.example ESMTP\r\n",
+    "another version": b"AMQP\x00\x00\x09\x02",
+    "nothing in it": framed(b""),
+    "half of a method": framed(START[:9]),
+    "no method": framed(b"\x00\x63\x00\x63"),
+    "no channel": framed(START, 207),
+    "no end": framed(START)[:-1] + b"x",
+    "no text": framed(START.replace(b"PLAIN", b"\xff\xfe\xff\xfe\xff")),
+}
+
+
+@pytest.mark.parametrize("greeting", GREETINGS.values(), ids=GREETINGS)
+def test_what_is_no_broker(greeting: bytes) -> None:
+    """Whatever somebody says who is no broker, no item is at fault for it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def greet() -> None:
+            with suppress(OSError):
+                while True:
+                    with listening.accept()[0] as connection:
+                        connection.sendall(greeting)
+
+        threading.Thread(target=greet, daemon=True).start()
+        where = f"127.0.0.1:{listening.getsockname()[1]}/"
+        with closing(open_publisher(f"notifier://guest:guest@{where}?timeout=2")) as publisher:
+            for call in (lambda: publisher.publish(Batch([event()])), publisher.check):
+                with pytest.raises(RetryableDeliveryError, match=f"^notifier://{where}: "):
+                    call()
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

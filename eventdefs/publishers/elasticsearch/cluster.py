@@ -6,8 +6,10 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from http.client import RemoteDisconnected
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from eventdefs.encode import one_line
 from eventdefs.errors import AccessDeniedError, PublisherURLError, RetryableDeliveryError
@@ -15,6 +17,7 @@ from eventdefs.publishers import PublisherURL
 from eventdefs.types import REASON, excerpt
 
 PORT = 9200
+T = TypeVar("T")
 
 
 class Answer(NamedTuple):
@@ -60,6 +63,9 @@ class Address(NamedTuple):
     password: str
     path: str
 
+    def __repr__(self) -> str:
+        return f"Address({self.hosts}, {self.path!r})"
+
 
 def address_of(url: PublisherURL) -> Address:
     """Return the parts of *url*.
@@ -87,6 +93,21 @@ def failure_of(name: str, answer: Answer, what: str) -> RetryableDeliveryError:
     """Return the error that *answer* is to a request in which no item was; *what* says what it was for."""
     kind = AccessDeniedError if answer.status in (401, 403) else RetryableDeliveryError
     return kind(f"{name}: {what}: {answer.status} {reason_of(answer.body)}")
+
+
+def read_body(name: str, answer: Answer, kind: type[T], what: str) -> T:
+    """Return the body of *answer* as a *kind*: what stands before a server may answer with anything.
+
+    Raises:
+        RetryableDeliveryError: it is none; *what* says what was asked.
+    """
+    try:
+        return msgspec.convert(answer.body, kind)
+    except msgspec.ValidationError:
+        said = excerpt(one_line(answer.body if isinstance(answer.body, str) else repr(answer.body)), REASON)
+        raise RetryableDeliveryError(
+            f"{name}: {what}: {answer.status}, and not what a search server says: {said or 'nothing'}"
+        ) from None
 
 
 def reason_of(body: Any) -> str:
@@ -121,6 +142,8 @@ def silence(name: str, error: BaseException, timeout: float, tls: bool) -> Retry
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return RetryableDeliveryError(f"{name}: its certificate is not accepted: {cause.verify_message}")
+        if type(cause).__name__ == "CertificateError":  # urllib3's, of a certificate for another host
+            return RetryableDeliveryError(f"{name}: its certificate is not accepted: {one_line(str(cause))}")
         if isinstance(cause, socket.gaierror):
             return RetryableDeliveryError(f"{name}: the name cannot be resolved: {cause.strerror}")
         if isinstance(cause, ConnectionRefusedError):

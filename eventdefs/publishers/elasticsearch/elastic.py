@@ -11,7 +11,7 @@ import msgspec
 from eventdefs.errors import PublisherURLError, RetryableDeliveryError
 from eventdefs.publishers import PublisherURL
 from eventdefs.publishers.elasticsearch.cluster import Address, Answer, address_of, silence
-from eventdefs.publishers.elasticsearch.publisher import BulkPublisher, IndexOptions, tls_settings, utc_now
+from eventdefs.publishers.elasticsearch.publisher import BulkPublisher, IndexOptions, tls_context, utc_now
 
 try:
     from elastic_transport import TransportError
@@ -44,6 +44,17 @@ class ElasticsearchPublisher(BulkPublisher):
         super().__init__(ElasticsearchCluster(url, address, options), address.path, options, clock)
 
 
+def _tls(options: ElasticsearchOptions) -> dict[str, Any]:
+    """Return what the client is told of TLS: of a context it would not take that nothing is verified."""
+    return {
+        "verify_certs": options.verify,
+        "ssl_show_warn": False,
+        "ca_certs": options.ca_file or None,
+        "client_cert": options.cert_file or None,
+        "client_key": options.key_file or None,
+    }
+
+
 class ElasticsearchCluster:
     """A `Cluster` of Elasticsearch."""
 
@@ -53,7 +64,7 @@ class ElasticsearchCluster:
         self.flat: Mapping[str, Any] = {"type": "flattened", "depth_limit": 250, "ignore_above": 1024}
         self._timeout = options.timeout
         self._tls = options.tls
-        settings = tls_settings(url, options)
+        settings: dict[str, Any] = _tls(options) if tls_context(url, options) is not None else {}
         if options.api_key:
             settings["api_key"] = options.api_key
         elif address.user:
@@ -82,7 +93,7 @@ class ElasticsearchCluster:
             ) from error
         except ApiError as error:
             return Answer(error.status_code, error.body)
-        except TransportError as error:
+        except (TransportError, RecursionError) as error:  # the second is of JSON that is nested without end
             raise silence(self.name, error, self._timeout, self._tls) from error
         return Answer(answer.meta.status, answer.body)
 

@@ -137,6 +137,10 @@ class Templated:
                 f"{text!r} names no index: it begins with a small letter or digit, has these and . _ - beside "
                 f"{{tenant}}, {{event_type}} and {{meter}}, and makes names of 255 characters at most"
             )
+        if not self._template.keeps_apart("-."):
+            raise PublisherURLError(
+                f"{text!r}: tenants could have one index: '-' or '.' goes between {{tenant}} and others"
+            )
         self.patterns: tuple[str, ...] = (_FIELD.sub("*", text),)
 
     def home(self, item: Item) -> Home:

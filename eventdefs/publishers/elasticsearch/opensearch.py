@@ -11,7 +11,7 @@ import msgspec
 from eventdefs.errors import PublisherURLError
 from eventdefs.publishers import PublisherURL
 from eventdefs.publishers.elasticsearch.cluster import Address, Answer, address_of, silence
-from eventdefs.publishers.elasticsearch.publisher import BulkPublisher, IndexOptions, tls_settings, utc_now
+from eventdefs.publishers.elasticsearch.publisher import BulkPublisher, IndexOptions, tls_context, utc_now
 
 try:
     from opensearchpy import OpenSearch
@@ -41,9 +41,8 @@ class OpenSearchCluster:
         self.flat: Mapping[str, Any] = {"type": "flat_object"}
         self._timeout = options.timeout
         self._tls = options.tls
-        settings = tls_settings(url, options)
-        if options.tls and not options.verify:
-            settings["ssl_assert_hostname"] = False
+        context = tls_context(url, options)
+        settings: dict[str, Any] = {} if context is None else {"ssl_context": context}
         if address.user:
             settings["http_auth"] = (address.user, address.password)
         # What waits and asks again stands around us. Only a server that is not there is left for the next one.
@@ -66,10 +65,11 @@ class OpenSearchCluster:
             raise silence(self.name, error, self._timeout, self._tls) from error
         except theirs.TransportError as error:
             return Answer(int(error.status_code), error.info)
-        except theirs.SerializationError as error:
+        except (theirs.SerializationError, RecursionError) as error:  # the second is of JSON nested without end
             return Answer(502, f"no JSON: {error}")
         if isinstance(found, dict) and "error" in found:
-            return Answer(found.get("status", 400), found)
+            status = found.get("status")
+            return Answer(status if isinstance(status, int) else 400, found)
         return Answer(200, found)
 
     def close(self) -> None:

@@ -7,11 +7,33 @@ and only behind the one before it. All processes therefore agree, and what was d
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
+
+import msgspec
 
 from eventdefs.encode import write_json
-from eventdefs.publishers.elasticsearch.cluster import Answer, Cluster, failure_of, type_of_error
+from eventdefs.errors import RetryableDeliveryError
+from eventdefs.publishers.elasticsearch.cluster import Answer, Cluster, failure_of, read_body, type_of_error
 
 _ASKED = "who has indices of his own"
+
+
+class _Place(msgspec.Struct):
+    tenant: str
+
+
+class _Found(msgspec.Struct):
+    found: bool = False
+    error: Any = None
+    place: _Place | None = msgspec.field(default=None, name="_source")
+
+
+class _Places(msgspec.Struct):
+    docs: list[_Found]
+
+
+class _Taken(msgspec.Struct):
+    result: str
 
 
 class OwnIndices:
@@ -34,31 +56,43 @@ class OwnIndices:
         """
         if code in self._listed or code in self._first:
             return True
+        asked = 0
         while len(self._first) < self._most:
             self._first = self._read()
             if code in self._first:
                 return True
-            if len(self._first) < self._most and self._take(len(self._first) + 1, code):
+            place = len(self._first) + 1
+            if place == asked:  # it was taken, and nobody has it: one before it is missing
+                name = self._cluster.name
+                raise RetryableDeliveryError(f"{name}: {_ASKED}: of {self._index} a document before {place} is missing")
+            if place <= self._most and self._take(place, code):
                 self._first.add(code)
                 return True
+            asked = place
         return False
 
     def _read(self) -> set[str]:
         numbers = write_json({"ids": [str(number) for number in range(1, self._most + 1)]})
-        answer = self._cluster.ask("POST", f"/{self._index}/_mget", numbers)
-        if answer.status == 404 or (answer.status == 200 and "error" in answer.body["docs"][0]):
+        found = self._found(answer := self._cluster.ask("POST", f"/{self._index}/_mget", numbers))
+        if answer.status == 404 or any(one.error is not None for one in found[:1]):
             self._make()
-            answer = self._cluster.ask("POST", f"/{self._index}/_mget", numbers)
-        if answer.status != 200 or (failed := next((one for one in answer.body["docs"] if "error" in one), None)):
-            raise failure_of(self._cluster.name, answer if answer.status != 200 else Answer(503, failed), _ASKED)
-        return {one["_source"]["tenant"] for one in answer.body["docs"] if one["found"]}
+            found = self._found(answer := self._cluster.ask("POST", f"/{self._index}/_mget", numbers))
+        if answer.status != 200:
+            raise failure_of(self._cluster.name, answer, _ASKED)
+        if failed := next((one for one in found if one.error is not None), None):
+            raise failure_of(self._cluster.name, Answer(503, {"error": failed.error}), _ASKED)
+        return {one.place.tenant for one in found if one.found and one.place is not None}
+
+    def _found(self, answer: Answer) -> list[_Found]:
+        """Return what *answer* says of each place, nothing where it is a failure."""
+        return read_body(self._cluster.name, answer, _Places, _ASKED).docs if answer.status == 200 else []
 
     def _take(self, number: int, code: str) -> bool:
         """Take the place *number* for *code*, unless somebody has it."""
         answer = self._cluster.ask("PUT", f"/{self._index}/_create/{number}", write_json({"tenant": code}))
         if answer.status not in (200, 201, 409):
             raise failure_of(self._cluster.name, answer, _ASKED)
-        return answer.status != 409
+        return answer.status != 409 and read_body(self._cluster.name, answer, _Taken, _ASKED).result == "created"
 
     def _make(self) -> None:
         settings = {"number_of_shards": 1, "number_of_replicas": self._replicas}

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -29,6 +29,7 @@ from eventdefs.publishers.elasticsearch.cluster import (
     Cluster,
     failure_of,
     is_full,
+    read_body,
     reason_of,
     type_of_error,
 )
@@ -44,6 +45,7 @@ from eventdefs.publishers.elasticsearch.naming import (
 )
 from eventdefs.publishers.elasticsearch.own import OwnIndices
 from eventdefs.publishers.naming import tenant_of
+from eventdefs.publishers.urls import Options
 from eventdefs.times import parse_duration, utc_text
 from eventdefs.types import Batch, Delivered, Item, Refused
 
@@ -58,12 +60,13 @@ _ALWAYS = datetime.min.replace(tzinfo=UTC)
 VERSION = 1
 """Of the index template. It grows with every change of `documents.mappings`."""
 
+T = TypeVar("T")
 Count = Annotated[int, msgspec.Meta(ge=1)]
 CountOrNone = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
-class IndexOptions(msgspec.Struct, frozen=True):
+class IndexOptions(Options, frozen=True):
     """Options of `opensearch://`.
 
     Attributes:
@@ -80,7 +83,7 @@ class IndexOptions(msgspec.Struct, frozen=True):
         timeout: seconds to wait for an answer.
         compression: whether requests are compressed.
         tls: whether the servers are spoken to encrypted.
-        ca_file: the certificates that servers are trusted by; by default those of the system.
+        ca_file: the certificates that servers are trusted by, beside those of the system.
         verify: `false` takes any certificate.
         cert_file, key_file: our own certificate, where servers ask for one.
     """
@@ -109,8 +112,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def tls_settings(url: PublisherURL, options: IndexOptions) -> dict[str, Any]:
-    """Return what both clients are told of TLS.
+def tls_context(url: PublisherURL, options: IndexOptions) -> ssl.SSLContext | None:
+    """Return what is trusted and shown, None without TLS.
 
     Raises:
         PublisherURLError: a file cannot be read, or there is no TLS that it is for.
@@ -118,20 +121,70 @@ def tls_settings(url: PublisherURL, options: IndexOptions) -> dict[str, Any]:
     if not options.tls:
         if options.ca_file or options.cert_file or options.key_file or not options.verify:
             raise PublisherURLError(f"{url.text}: ca_file, cert_file, key_file and verify are of use with tls=true")
-        return {}
-    try:  # the clients read them when they connect
-        context = ssl.create_default_context(cafile=options.ca_file or None)
+        return None
+    if options.key_file and not options.cert_file:
+        raise PublisherURLError(f"{url.text}: key_file needs cert_file, the certificate of that key")
+    try:
+        context = ssl.create_default_context()
+        if options.ca_file:
+            context.load_verify_locations(options.ca_file)
         if options.cert_file:
-            context.load_cert_chain(options.cert_file, options.key_file or None)
-    except OSError as error:
+            # Without a password OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(options.cert_file, options.key_file or None, password="")
+    except (OSError, ValueError) as error:
         raise PublisherURLError(f"{url.text}: ca_file, cert_file or key_file cannot be used: {error}") from error
-    return {
-        "verify_certs": options.verify,
-        "ssl_show_warn": False,
-        "ca_certs": options.ca_file or None,
-        "client_cert": options.cert_file or None,
-        "client_key": options.key_file or None,
-    }
+    if not options.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class _Health(msgspec.Struct):
+    status: str
+
+
+class _Rights(msgspec.Struct):
+    has_all_requested: bool = True
+    cluster: dict[str, bool] = {}
+    index: dict[str, dict[str, bool]] = {}
+
+
+class _Version(msgspec.Struct):
+    version: int = 0
+
+
+class _Template(msgspec.Struct):
+    index_template: _Version
+
+
+class _Templates(msgspec.Struct):
+    index_templates: Annotated[list[_Template], msgspec.Meta(min_length=1)]
+
+
+class _Mappings(msgspec.Struct):
+    mappings: dict[str, Any]
+
+
+class _IndexSettings(msgspec.Struct):
+    settings: dict[str, Any]
+
+
+class _ClusterSettings(msgspec.Struct):
+    persistent: dict[str, Any]
+    transient: dict[str, Any]
+
+
+class _Done(msgspec.Struct):
+    acknowledged: bool
+
+
+class _Result(msgspec.Struct):
+    status: int
+    error: Any = None
+
+
+class _Results(msgspec.Struct):
+    items: list[Annotated[dict[str, _Result], msgspec.Meta(min_length=1, max_length=1)]]
 
 
 class _Entry(NamedTuple):
@@ -242,8 +295,9 @@ class BulkPublisher:
             elif time < earliest:
                 reason = f"dated {utc_text(time)}, longer ago than {self._retention}"
             else:
+                home = self._layout.home(item)
                 try:
-                    entries.append(_Entry(item, self._layout.home(item), document_of(item)))
+                    entries.append(_Entry(item, home, document_of(item)))
                     continue
                 except (TypeError, ValueError, OverflowError, RecursionError) as error:
                     reason = f"cannot be written as JSON: {error}"
@@ -276,7 +330,7 @@ class BulkPublisher:
             add = {"index": home.instead, "alias": home.name, "routing": code_of(tenant)}
             body = {"actions": [{"add": add | {"filter": {"term": {"tenant": tenant}}}}]}
             failed = self._cluster.ask("POST", "/_aliases", write_json(body))
-            if failed.status == 200:
+            if failed.status == 200 and self._read(failed, _Done, f"the alias {home.name}").acknowledged:
                 self._ready.add(home.name)
                 return None
         return None if failed is None else failure_of(self._name, failed, f"the index {home.name}")
@@ -294,7 +348,8 @@ class BulkPublisher:
         found = self._cluster.ask("GET", f"/{index}/_mapping")
         if found.status != 200:
             return found
-        if any(one["mappings"].get("dynamic") != "false" for one in found.body.values()):
+        fields = self._read(found, dict[str, _Mappings], f"the fields of {index}")
+        if not fields or any(one.mappings.get("dynamic") != "false" for one in fields.values()):
             return Answer(409, "its fields are not fixed: it was not made by us, or not from our template")
         self._ready.add(index)
         return None
@@ -304,7 +359,8 @@ class BulkPublisher:
         path = f"/_index_template/{template_name(pattern)}"
         found = self._cluster.ask("GET", path)
         if found.status == 200:
-            version = found.body["index_templates"][0]["index_template"].get("version", 0)
+            templates = self._read(found, _Templates, f"the template of {pattern}").index_templates
+            version = templates[0].index_template.version
             if version > VERSION or (version == VERSION and pattern in self._written):
                 return None
         answer = self._cluster.ask("PUT", path, write_json({"index_patterns": [pattern], **self._template}))
@@ -323,29 +379,47 @@ class BulkPublisher:
         except RetryableDeliveryError as error:
             outcome.wait(items, error)
             return []
-        if answer.status in (400, 413):
+        if answer.status == 413 or (answer.status == 400 and type_of_error(answer.body)):
             reason = f"{self._name}: {answer.status} {reason_of(answer.body)}"
             if not last:
                 raise PermanentDeliveryError(reason)
             outcome.refused += [Refused(item, reason) for item in items]
-        elif answer.status != 200 or not isinstance(answer.body, dict) or "items" not in answer.body:
+        elif answer.status != 200:
             outcome.wait(items, failure_of(self._name, answer, "_bulk"))
         else:
-            results = (next(iter(result.values())) for result in answer.body["items"])
+            try:
+                results = self._results(answer, len(entries))
+            except RetryableDeliveryError as error:
+                outcome.wait(items, error)
+                return []
             return [
                 entry
                 for entry, result in zip(entries, results, strict=True)
-                if not self._settle(entry, Answer(result["status"], result), outcome, last)
+                if not self._settle(entry, operation, Answer(result.status, {"error": result.error}), outcome, last)
             ]
         return []
 
-    def _settle(self, entry: _Entry, answer: Answer, outcome: _Outcome, last: bool) -> bool:
+    def _results(self, answer: Answer, count: int) -> list[_Result]:
+        """Return what *answer* says of each of *count* items.
+
+        Raises:
+            RetryableDeliveryError: it does not.
+        """
+        found = self._read(answer, _Results, "_bulk").items
+        if len(found) != count:
+            raise RetryableDeliveryError(f"{self._name}: _bulk: the answer speaks of {len(found)} items of {count}")
+        return [next(iter(one.values())) for one in found]
+
+    def _read(self, answer: Answer, kind: type[T], what: str) -> T:
+        return read_body(self._name, answer, kind, what)
+
+    def _settle(self, entry: _Entry, operation: str, answer: Answer, outcome: _Outcome, last: bool) -> bool:
         """Note what the *answer* to an item says; return False where it may be accepted as text that is not read."""
         status = answer.status
-        if status in (200, 201, 409):
+        if status in (200, 201) or (status == 409 and operation == "create"):
             outcome.published += 1
             outcome.duplicates += status != 201
-        elif status in (401, 403, 429) or status >= 500:
+        elif status in (401, 403, 409, 429) or status >= 500:
             outcome.wait([entry.item], failure_of(self._name, answer, entry.home.name))
         elif status == 404 or is_full(answer.body) or type_of_error(answer.body) == "index_closed_exception":
             self._ready.discard(entry.home.name)  # it was there; whoever deletes or closes indices knows nothing of us
@@ -373,7 +447,7 @@ class BulkPublisher:
 
     def _check_health(self) -> None:
         answer = self._cluster.ask("GET", "/_cluster/health")
-        if answer.status == 200 and answer.body.get("status") == "red":
+        if answer.status == 200 and self._read(answer, _Health, "the cluster").status == "red":
             raise RetryableDeliveryError(f"{self._name}: the cluster is red: a part of its data is not there")
         if answer.status not in (200, 403):  # those who may write need not be allowed to look after the cluster
             raise failure_of(self._name, answer, "the cluster")
@@ -384,20 +458,23 @@ class BulkPublisher:
         answer = self._cluster.ask("POST", "/_security/user/_has_privileges", write_json(asked))
         if answer.status == 401:
             raise failure_of(self._name, answer, "our rights")
-        if answer.status == 200 and not answer.body.get("has_all_requested", True):
-            lacks = [right for right, given in answer.body["cluster"].items() if not given]
-            for pattern, rights in answer.body["index"].items():
-                lacks += [f"{right} on {pattern}" for right, given in rights.items() if not given]
+        rights = self._read(answer, _Rights, "our rights") if _ok(answer) else _Rights()
+        if not rights.has_all_requested:
+            lacks = [right for right, given in rights.cluster.items() if not given]
+            for pattern, some in rights.index.items():
+                lacks += [f"{right} on {pattern}" for right, given in some.items() if not given]
             raise AccessDeniedError(f"{self._name}: we lack the rights {', '.join(lacks)}")
 
     def _check_blocks(self) -> None:
         """See that nobody has forbidden writing; a node does so when its disk is nearly full."""
         names = ",".join(self._layout.now(self._clock()))
         answer = self._cluster.ask("GET", f"/{names}/_settings/index.blocks.*?flat_settings=true")
-        settings = {f"the index {name}": one["settings"] for name, one in answer.body.items()} if _ok(answer) else {}
+        found = self._read(answer, dict[str, _IndexSettings], "the settings") if _ok(answer) else {}
+        settings = {f"the index {name}": one.settings for name, one in found.items()}
         answer = self._cluster.ask("GET", "/_cluster/settings?flat_settings=true")
         if _ok(answer):
-            settings["the cluster"] = answer.body["persistent"] | answer.body["transient"]
+            cluster = self._read(answer, _ClusterSettings, "the settings of the cluster")
+            settings["the cluster"] = cluster.persistent | cluster.transient
         for what, blocks in settings.items():
             for block in ("read_only_allow_delete", "read_only", "write"):
                 if any(blocks.get(f"{level}.blocks.{block}") == "true" for level in ("index", "cluster")):

@@ -35,6 +35,8 @@ EXCERPT = 200
 """How many characters of an answer a reason quotes."""
 
 Fate = Literal["delivered", "duplicate", "later", "denied", "refused"]
+_GROWING: tuple[Fate, ...] = ("delivered", "duplicate", "refused", "later", "denied")
+"""By how much is left to be done."""
 Path = tuple[str, ...]
 
 
@@ -164,7 +166,7 @@ class Rules(NamedTuple):
             return "duplicate"
         if 200 <= status < 300:
             return "delivered"
-        if status in LATER or status in self.later or status >= 500:
+        if status in LATER or status in self.later or status >= 500 or status < 200:
             return "later"
         return "denied" if status in DENIED else "refused"
 
@@ -247,31 +249,35 @@ class Rules(NamedTuple):
         """
         if not answer.whole:
             raise ValueError("it is longer than is read, or broke off")
-        found = next(values_at(_read(answer.body), each.path), None)
+        document = _read(answer.body)
+        if document is None and answer.body.strip() not in (b"", b"null"):
+            raise ValueError("it is no JSON")
+        found = next(values_at(document, each.path), None)
         if found is None and each.only_failures:
             found = []
         if not isinstance(found, (list, dict)):
             raise ValueError(f"there is no list or mapping at $.{'.'.join(each.path)}")
-        by_place: dict[int, Any] = {}
+        words: dict[int, list[Any]] = {}
         places = {id_of(item): place for place, item in enumerate(items)}
         if isinstance(found, dict):
             for key, entry in found.items():
-                by_place[_place(key, places, len(items))] = entry
+                words.setdefault(_place(key, places, len(items)), []).append(entry)
         elif each.id:
             for entry in found:
                 key = entry.get(each.id) if isinstance(entry, dict) else None
-                by_place[_place(key, places, len(items))] = entry
+                words.setdefault(_place(key, places, len(items)), []).append(entry)
         elif each.only_failures and found:
             raise ValueError("its errors name no items; say with item_id= which key does")
         else:
-            by_place = dict(enumerate(found))
-        if not each.only_failures and (missing := len(items) - len(by_place)):
-            raise ValueError(f"it speaks of {len(by_place)} items of {len(items)}" if missing > 0 else "of too many")
-        accepted = (None, None)
-        return [
-            (_status_of(each, by_place[place]), by_place[place]) if place in by_place else accepted
-            for place in range(len(items))
-        ]
+            words = {place: [entry] for place, entry in enumerate(found)}
+        if not each.only_failures and (missing := len(items) - len(words)):
+            raise ValueError(f"it speaks of {len(words)} items of {len(items)}" if missing > 0 else "of too many")
+        return [self._worst(each, words[place]) if place in words else (None, None) for place in range(len(items))]
+
+    def _worst(self, each: Each, entries: Sequence[Any]) -> tuple[int, Any]:
+        """Return what stands in that one of the *entries* of an item which leaves most to be done."""
+        said = [(_status_of(each, entry), entry) for entry in entries]
+        return max(said, key=lambda one: _GROWING.index(self.fate(*one)))
 
 
 def id_of(item: Item) -> str:
@@ -279,11 +285,19 @@ def id_of(item: Item) -> str:
     return item.message_id if isinstance(item, Event) else item.id
 
 
+_POSITION = re.compile("[0-9]{1,9}")
+
+
+def is_like_a_position(id: str) -> bool:
+    """Tell whether *id*, which its sender chose, reads like the position of some other item."""
+    return _POSITION.fullmatch(id) is not None
+
+
 def _place(key: Any, places: Mapping[str, int], count: int) -> int:
     """Return the position of the item that *key* names by its id or its position."""
     if isinstance(key, str) and key in places:
         return places[key]
-    if not isinstance(key, bool) and re.fullmatch("[0-9]{1,9}", str(key)) and int(key) < count:
+    if isinstance(key, (int, str)) and _POSITION.fullmatch(str(key)) and int(key) < count:
         return int(key)
     raise ValueError(f"it speaks of {_line(str(key))!r}, which was not posted")
 

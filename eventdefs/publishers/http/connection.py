@@ -6,6 +6,7 @@ urllib3 does the work; its own retries and redirects are off. Nothing of an answ
 from __future__ import annotations
 
 import http.client
+import logging
 import os
 import re
 import socket
@@ -39,6 +40,17 @@ REDIRECTS = 3
 """How many redirects one post follows; only these two statuses ask for the same post elsewhere."""
 FOLLOWED = (307, 308)
 _PORTS = {"http": 80, "https": 443}
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    if isinstance(record.args, tuple):
+        record.args = tuple(one.partition("?")[0] if isinstance(one, str) else one for one in record.args)
+    return True
+
+
+for _name in ("urllib3.connection", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_without_query)  # they log whole URLs, and a query may let somebody in
+
 _CHUNK = 16_384
 
 
@@ -101,6 +113,8 @@ def target_of(scheme: str, text: str) -> tuple[Url, str | None]:
     if not url.host or url.fragment is not None:
         found = "names no host" if not url.host else "has a '#'"
         raise PublisherURLError(f"{scheme}://... {found}; expected is {scheme}://host:port/path")
+    if "@" in (url.path or ""):  # more likely the end of a password than a path, and it would be shown
+        raise PublisherURLError(f"{scheme}://... has a '@' after a '/': in a password '/' is %2F, in a path '@' is %40")
     return url._replace(auth=None), url.auth
 
 

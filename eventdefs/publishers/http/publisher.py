@@ -26,11 +26,21 @@ from eventdefs.errors import (
 )
 from eventdefs.publishers import Batch, BatchLimits, Delivered, PublisherURL
 from eventdefs.publishers.formats import FORMATS, Format, FormatName
-from eventdefs.publishers.http.answers import Answer, Each, Rules, id_of, parse_already, parse_path, parse_status
+from eventdefs.publishers.http.answers import (
+    Answer,
+    Each,
+    Rules,
+    id_of,
+    is_like_a_position,
+    parse_already,
+    parse_path,
+    parse_status,
+)
 from eventdefs.publishers.http.connection import TLS, Connection, proxy_of, target_of
 from eventdefs.publishers.http.signing import id_of as post_id_of
 from eventdefs.publishers.http.signing import read_secrets, signature, split_secrets
 from eventdefs.publishers.http.tokens import Credentials, Fixed, Keystone, TokenFile, read_cloud
+from eventdefs.publishers.urls import Options
 from eventdefs.types import Event, Item, Refused, kind_of
 
 READ = 65_536
@@ -39,8 +49,8 @@ READ_ITEM = 1024
 """How many bytes more for each item then."""
 
 
-class HTTPOptions(msgspec.Struct, frozen=True):
-    """Options of `http://` and `https://`; the first eight are Ceilometer's.
+class HTTPOptions(Options, frozen=True):
+    """Options of `http://` and `https://`; the first seven are Ceilometer's.
 
     Attributes:
         timeout: seconds; for the connection, for the answer to begin, and for the rest of it.
@@ -76,12 +86,12 @@ class HTTPOptions(msgspec.Struct, frozen=True):
     raw_only: bool = False
     format: FormatName = "native"
     gzip: bool = False
-    header: dict[str, str] = {}
-    query: dict[str, str] = {}
+    header: dict[str, str] = msgspec.field(default_factory=dict)
+    query: dict[str, str] = msgspec.field(default_factory=dict)
     token: str = ""
     token_file: str = ""
     cloud: str = ""
-    keystone: dict[str, str] = {}
+    keystone: dict[str, str] = msgspec.field(default_factory=dict)
     secret: str = ""
     secret_file: str = ""
     already: str = ""
@@ -197,16 +207,20 @@ class HTTPPublisher:
         return Batch(events, batch.samples, periods, records, origins=batch.origins, replace=batch.replace)
 
     def _groups(self, batch: Batch) -> list[Batch]:
-        """Return what goes into one body each: in the same, an answer can tell items apart by their ids."""
-        apart = self._rules.each is not None and (self._rules.each.only_failures or self._rules.each.id != "")
+        """Return what goes into one body each: in the same, an answer can tell items apart by their ids.
+
+        An item whose id reads like a position is alone: it would be taken for the item at that place.
+        """
+        apart = self._rules.each is not None
         if not apart and not self._by_kind:
             return [batch] if len(batch) else []
-        groups: dict[tuple[str, int], list[Item]] = {}
+        groups: dict[tuple[str, int, str], list[Item]] = {}
         times: Counter[tuple[str, str]] = Counter()
         for item in batch:
-            kind = kind_of(item) if self._by_kind else ""
-            groups.setdefault((kind, times[kind, id_of(item)] if apart else 0), []).append(item)
-            times[kind, id_of(item)] += 1
+            kind, name = kind_of(item) if self._by_kind else "", id_of(item)
+            alone = name if apart and is_like_a_position(name) else ""
+            groups.setdefault((kind, times[kind, name] if apart else 0, alone), []).append(item)
+            times[kind, name] += 1
         return [batch.part(items) for items in groups.values()]
 
     def _body(self, batch: Batch) -> bytes:

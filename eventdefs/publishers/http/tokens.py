@@ -132,6 +132,9 @@ class Keystone:
             raise AccessDeniedError(f"Keystone at {self._where} gives no token: {self._said(error)}") from None
         except self._exceptions.ClientException as error:
             raise RetryableDeliveryError(f"Keystone at {self._where}: {self._said(error)}") from None
+        except (KeyError, TypeError, ValueError, AttributeError):  # so keystoneauth reads what is no token
+            self._plugin.invalidate()
+            raise RetryableDeliveryError(f"Keystone at {self._where}: its answer has no token we can read") from None
         self._token = found.get("X-Auth-Token", "")
         return found
 

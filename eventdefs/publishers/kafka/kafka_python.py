@@ -24,7 +24,7 @@ from kafka.errors import (
 )
 from kafka.net.compat import KafkaNetClient
 
-from eventdefs.errors import AccessDeniedError, DeliveryError, PublisherURLError
+from eventdefs.errors import AccessDeniedError, DeliveryError, PublisherURLError, RetryableDeliveryError
 from eventdefs.publishers.kafka.messages import FRAME, Message, Outcome, failure, one_line
 from eventdefs.publishers.kafka.reaching import LOOK, unanswered, why_not
 from eventdefs.publishers.kafka.settings import Settings
@@ -130,22 +130,19 @@ class KafkaPythonClient:
         for topic in dict.fromkeys(message.topic for message in messages):
             if (error := self._missing(topic, until)) is not None:
                 missing[topic] = error
-        send = self._producer.send
-        futures = [
-            None if topic in missing else send(topic, value, key, headers) for topic, key, value, headers in messages
-        ]
+        futures = [self._begun(message, missing) for message in messages]
         until = time.monotonic() + timeout + _PATIENCE
         with suppress(KafkaError):  # it also fails where it has split a batch, which is no failure
             self._producer.flush(timeout + _PATIENCE)
         for future in futures:
-            if future is not None and not future.is_done:
+            if not isinstance(future, DeliveryError) and not future.is_done:
                 with suppress(KafkaError):
                     future.get(max(0.0, until - time.monotonic()))
         known: dict[tuple[str, str], DeliveryError] = {}
         outcomes: list[Outcome] = []
         for message, future in zip(messages, futures, strict=True):
-            if future is None:
-                outcomes.append(missing[message.topic])
+            if isinstance(future, DeliveryError):
+                outcomes.append(future)
             elif future.succeeded():
                 outcomes.append(None)
             else:
@@ -155,6 +152,19 @@ class KafkaPythonClient:
                     known[about] = self._failure(failed, message.topic)
                 outcomes.append(known[about])
         return outcomes
+
+    def _begun(self, message: Message, missing: dict[str, DeliveryError]) -> Any:
+        """Begin to send *message*, and return its future; or why it is not sent, as where its topic is *missing*."""
+        topic, key, value, headers = message
+        if topic in missing:
+            return missing[topic]
+        try:
+            return self._producer.send(topic, value, key, headers)
+        except KafkaError as error:
+            failed = self._failure(error, topic)
+            if isinstance(failed, RetryableDeliveryError):
+                missing[topic] = failed  # each would wait as long
+            return failed
 
     def _missing(self, topic: str, until: float) -> DeliveryError | None:
         """Return why *topic* cannot be written to, None where it can; a client waits for one that is not there."""

@@ -104,14 +104,27 @@ def encode_name(text: str) -> str:
 
     What a topic may not have is written as ``-`` and two digits for each byte of UTF-8, ``-`` itself as ``--``.
     """
-    if not text:
-        return "-empty"
-    if text in (NONE, ".", ".."):  # what stands for nothing, and what a topic may not be called
-        return f"-{ord(text[0]):02x}{text[1:]}"
-    return _ILLEGAL.sub(_escaped, text)
+    return _encoded(text, _ILLEGAL)
+
+
+def encode_tenant(text: str) -> str:
+    """Return *text* as `encode_name` does, ``.`` and ``_`` written as what a topic may not have.
+
+    Kafka makes no topic that differs from another only by these two, and they part a tenant from other fields.
+    """
+    return _encoded(text, _NO_TENANT)
 
 
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9._]")
+_NO_TENANT = re.compile(r"[^a-zA-Z0-9]")
+
+
+def _encoded(text: str, illegal: re.Pattern[str]) -> str:
+    if not text:
+        return "-empty"
+    if text in (NONE, ".", ".."):  # what stands for nothing, and what a topic may not be called
+        return f"-{ord(text[0]):02x}{illegal.sub(_escaped, text[1:])}"
+    return illegal.sub(_escaped, text)
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -134,9 +147,14 @@ class Topics:
             PublisherURLError: no topic can be called so.
         """
         try:
-            self._template = Template(text, encode_name)
+            self._template = Template(text, encode_name, encode_tenant)
         except PublisherURLError as error:
             raise PublisherURLError(f"{where}: {error}") from None
+        if not self._template.keeps_apart("._") or "tenant" in self._template.fields[1:-1]:
+            raise PublisherURLError(
+                f"{where}: {text!r}: tenants could have one topic: {{tenant}} is the first field or the last one, "
+                "with a '.' or '_' between it and the other"
+            )
         plain = re.sub(r"\{[^{}]*\}", "", text)
         if not re.fullmatch(r"[a-zA-Z0-9._-]*", plain) or text in (".", ".."):
             raise PublisherURLError(f"{where}: no topic is called {text!r}: it may have letters, digits, '.', '_', '-'")
@@ -152,7 +170,7 @@ class Topics:
         if len(name) <= TOPIC_LENGTH:
             return name
         tail = f"-h{blake2b(name.encode(), digest_size=16).hexdigest()}"
-        return name[: TOPIC_LENGTH - len(tail)] + tail
+        return name[: TOPIC_LENGTH - len(tail)].rstrip("-") + tail  # a '-' before it would be that of an escape
 
 
 # What brokers and clients say, by the codes of the Kafka protocol.
