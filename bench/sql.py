@@ -2,7 +2,7 @@
 
 Both write the same rows to the same tables, a batch a transaction, in turn. Bare is `executemany` of an INSERT of one
 row; ours makes the rows of the events, waits for its turn and finds out what was there already. Servers are those
-that the environment names; what the tables have is kept.
+that the environment names, whose tables keep what they are given, else some that are started for it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from eventdefs.publishers.sql.rows import Row, rows_of
 from eventdefs.publishers.sql.tables import EVENTS, TRAITS, WRITER, columns_of
 from eventdefs.sqlitefile import prepare
 from eventdefs.types import Batch, Event
+from tests.servers import NotInstalled, mariadb_server, postgresql_server
 
-SERVERS = ("EVENTDEFS_POSTGRESQL_URL", "EVENTDEFS_MYSQL_URL")
+SERVERS = {"EVENTDEFS_POSTGRESQL_URL": postgresql_server, "EVENTDEFS_MYSQL_URL": mariadb_server}
 BATCHES, SIZE = 10, 500
 ROUNDS = 7
 _SENT = datetime(2026, 8, 1, tzinfo=UTC)
@@ -143,9 +144,15 @@ def _line(url: str) -> str:
 
 
 def bench_sql() -> Iterator[str]:
-    """Events with ten traits each, in SQLite, and in the servers that the environment names."""
+    """Events with ten traits each, in SQLite, and in servers: those that the environment names, else our own."""
     with tempfile.TemporaryDirectory(prefix="eventdefs-bench-") as folder:
         yield _line(f"sqlite:///{Path(folder)}/events.db")
-    for variable in SERVERS:
+    for variable, start in SERVERS.items():
         if url := os.environ.get(variable):
             yield _line(url)
+            continue
+        try:
+            with start() as server:
+                yield _line(server.address)
+        except NotInstalled as error:
+            yield str(error)
