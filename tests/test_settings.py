@@ -320,3 +320,17 @@ def test_checking_what_stands_around_a_publisher(tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ran = Ran("check", "--to", good, cwd=tmp_path)
     assert ran.out == "wrong  memory://: the spool spool is being used by another publisher or process\n"
+
+
+def test_libraries_say_nothing(tmp_path: Path) -> None:
+    """What a client library logs of a failure stands in our error; it is shown to whoever asks for it."""
+    url = f"opensearch://127.0.0.1:{free_port()}/events"
+    for more, quiet in (({}, True), ({"EVENTDEFS_TRACEBACK": "1"}, False)):
+        ran = subprocess.run(
+            [*COMMAND, "check", "--to", url],
+            cwd=tmp_path,
+            env={**ENVIRONMENT, **more},
+            capture_output=True,
+            check=False,
+        )
+        assert (ran.returncode, ran.stderr == b"") == (1, quiet)

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Collection, Sequence
 from typing import NoReturn
 
@@ -57,11 +58,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(sys, stream) is None:  # it was closed before we began, so that nobody reads it
             setattr(sys, stream, open(os.devnull, "w"))
     words = list(sys.argv[1:] if arguments is None else arguments)
-    logging.basicConfig(format="eventdefs: %(message)s", level=logging.WARNING)
-    try:
-        return _flushed(_run(words))
-    except SystemExit as ended:  # of the parser, which has said why
-        raise SystemExit(_flushed(ended.code if isinstance(ended.code, int) else FINE)) from None
+    _log_ours()
+    with warnings.catch_warnings():
+        if not sys.warnoptions and not os.environ.get(TRACEBACK):
+            warnings.simplefilter("ignore")  # libraries warn those who write programs with them
+        try:
+            return _flushed(_run(words))
+        except SystemExit as ended:  # of the parser, which has said why
+            raise SystemExit(_flushed(ended.code if isinstance(ended.code, int) else FINE)) from None
+
+
+def _log_ours() -> None:
+    """Log to standard error, libraries only on demand: what they say of a failure stands in our errors."""
+    handler = logging.StreamHandler()
+    if not os.environ.get(TRACEBACK):
+        handler.addFilter(_is_ours)
+    logging.basicConfig(format="eventdefs: %(message)s", level=logging.WARNING, handlers=[handler])
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] == "eventdefs"
 
 
 def say(text: str) -> None:

@@ -22,7 +22,7 @@ from eventdefs.publishers.kafka.messages import FRAME, Message, Outcome, failure
 from eventdefs.publishers.kafka.reaching import LOOK, unanswered
 from eventdefs.publishers.kafka.settings import Settings
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("librdkafka")
 _log.addHandler(logging.NullHandler())  # librdkafka repeats itself; what matters of it is in our errors
 
 _POLL = 0.1
