@@ -39,3 +39,17 @@ class TestFile(PublisherContract):
                 yield from map(decode_item, lines)
 
         return Target(f"file://{path}", received, replaces=False)
+
+
+class TestStdout(PublisherContract):
+    """`stdout://`."""
+
+    @pytest.fixture
+    def target(self, capfdbinary: pytest.CaptureFixture[bytes]) -> Target:
+        lines: list[bytes] = []
+
+        def received() -> list[Item]:
+            lines.extend(capfdbinary.readouterr().out.splitlines())
+            return [decode_item(line) for line in lines]
+
+        return Target("stdout://", received, once=False, replaces=False, counts_duplicates=False)
