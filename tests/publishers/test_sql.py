@@ -1254,3 +1254,19 @@ def test_a_name_that_is_not_known() -> None:
         with pytest.raises(RetryableDeliveryError, match=r"nowhere\.invalid"):
             publisher.check()
         publisher.close()
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_who_died_without_a_word_holds_nobody_up(kind: str, request: pytest.FixtureRequest) -> None:
+    """A writer whose host is gone keeps his connection and the lock: the server takes it from him in time."""
+    url: str = request.getfixturevalue(kind)
+    dead = open_publisher(f"{url}?timeout=4")
+    dead.publish(Batch([event("held-0", tenant="held")]))
+    engine: Any = dead._engine  # type: ignore[attr-defined]
+    with engine.connect() as connection:
+        connection.begin()
+        connection.execute(sa.select(WRITER).with_for_update())
+        delivered = open_publisher(f"{url}?timeout=4").publish(Batch([event("held-1", tenant="held")]))
+        assert delivered == Delivered(1)
+        connection.invalidate()
+    dead.close()
