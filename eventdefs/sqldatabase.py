@@ -6,6 +6,7 @@ and not by the classes of the drivers: what may work later, what somebody has to
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 import ssl
@@ -147,7 +148,8 @@ def _let_go(engine: sa.Engine, seconds: int) -> None:
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         reads = connection.get_execution_options().get("reads")
-        connection.exec_driver_sql(_LET_GO[engine.dialect.name].format(0 if reads else seconds))
+        with contextlib.closing(connection.connection.cursor()) as cursor:  # which knows no options of a reader's
+            cursor.execute(_LET_GO[engine.dialect.name].format(0 if reads else seconds))
 
 
 def _postgresql(options: ServerOptions) -> dict[str, Any]:

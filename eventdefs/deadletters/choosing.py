@@ -134,7 +134,7 @@ def plain(reason: str) -> str:
     """Return *reason* without what is particular to one case.
 
     >>> plain("timestamp 'yesterday': not an ISO 8601 time at line 7, column 12")
-    "timestamp …: not an ISO 8601 time at line …, column …"
+    'timestamp …: not an ISO 8601 time at line …, column …'
     """
     return _PARTICULAR.sub("…", reason)[:300]
 

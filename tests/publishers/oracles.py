@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
+from tests.servers import unavailable
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "eventdefs-bench"
 
@@ -13,7 +13,7 @@ _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "event
 def _python(variable: str, folder: str, how: str) -> str:
     named = os.environ.get(variable, str(_CACHE / folder / "bin" / "python"))
     if not Path(named).exists():
-        pytest.skip(f"not here: {how}, or name a Python that has it in {variable}")
+        unavailable(f"not here: {how}, or name a Python that has it in {variable}")
     return named
 
 
