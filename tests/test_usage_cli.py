@@ -433,7 +433,7 @@ def test_what_cannot_be_used(options: tuple[str, ...], message: str) -> None:
 @pytest.mark.parametrize("given", [TWO_HOURS, b""], ids=["the same input", "no input"])
 def test_what_a_publisher_did_not_take_waits_in_the_ledger(given: bytes) -> None:
     """The next run delivers it, to all, and who had it already has it once."""
-    full = count(TWO_HOURS, "--to", "file:///dev/full", "--to", "sqlite:///e.db")
+    full = count(TWO_HOURS, "--to", "file:///dev/full?retry_for=0s", "--to", "sqlite:///e.db")
     assert full.status == 2
     assert full.err.splitlines()[-1].startswith("eventdefs: file:///dev/full: /dev/full: No space left on device; ")
     waiting = stored("SELECT count(*) FROM ledger_outbox", "l.db")
