@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import gzip
 import json
+import os
+import pty
 import signal
 import subprocess
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,15 +36,11 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def running(*words: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(*words: str, **given: Any) -> Iterator[subprocess.Popen[bytes]]:
     """A run of standard input that has one notification and does not end."""
-    with subprocess.Popen(
-        [*COMMAND, "run", "-", "--batch", "1", "--quiet", *words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    ) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [*COMMAND, "run", "-", "--batch", "1", "--quiet", *words]
+    with subprocess.Popen(command, env=ENVIRONMENT, **{**pipes, **given}) as process:
         assert process.stdin is not None
         process.stdin.write(LINE)
         process.stdin.flush()
@@ -60,7 +61,11 @@ def ids(path: str) -> list[str]:
     return [json.loads(line)["message_id"] for line in Path(path).read_bytes().splitlines()]
 
 
-SIGNALS = {signal.SIGINT: (130, "eventdefs: interrupted\n"), signal.SIGTERM: (143, "eventdefs: terminated\n")}
+SIGNALS = {
+    signal.SIGINT: (130, "eventdefs: interrupted\n"),
+    signal.SIGTERM: (143, "eventdefs: terminated\n"),
+    signal.SIGHUP: (129, "eventdefs: hung up\n"),
+}
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -101,6 +106,20 @@ def test_told_to_end_with_a_spool() -> None:
     delivery = open_delivery("file://out.jsonl?spool=spool", places)
     delivery.close()
     assert (ids("out.jsonl"), given) == (["m-1"], [])
+
+
+def test_its_terminal_is_closed() -> None:
+    """It ends as with Ctrl-C, though nothing can be said any more."""
+    ours, terminal = pty.openpty()
+    given = {"stdout": terminal, "stderr": terminal, "start_new_session": True}
+    take = functools.partial(fcntl.ioctl, terminal, termios.TIOCSCTTY, 0)
+    away = f"http://127.0.0.1:{free_port()}/?retry_for=forever"
+    with running("--to", away, "--to", "file://out.jsonl", preexec_fn=take, **given) as process:
+        os.close(terminal)
+        with os.fdopen(ours, "rb") as screen:
+            read_until(screen, b"attempt 2 follows")
+        process.wait(WAIT)
+    assert (process.returncode, ids("out.jsonl")) == (129, ["m-1"])
 
 
 def test_what_a_spool_has_at_the_end_is_said() -> None:

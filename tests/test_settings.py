@@ -144,6 +144,12 @@ def test_the_command_line_counts_instead(tmp_path: Path) -> None:
     assert (tmp_path / "line.jsonl").stat().st_size > 0
 
 
+def test_the_environment_counts_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with OpenStack's services."""
+    monkeypatch.setenv("OS_PIPELINE__BATCH_ITEMS", "7")
+    assert load_settings(written(tmp_path, EVERYTHING)).batch_items == 7
+
+
 @pytest.mark.parametrize("words", [("--to", "file://a.jsonl", "--to", "FILE://a.jsonl"), ("--config", "e.conf")])
 def test_a_publisher_that_is_named_twice(words: tuple[str, ...], tmp_path: Path) -> None:
     """It is one, and is given everything where that was asked for once."""

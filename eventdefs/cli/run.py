@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import select
 import signal
 import sys
 import threading
@@ -134,29 +136,53 @@ def _open_ledger(arguments: argparse.Namespace, urls: list[str], definitions: De
     return open_ledger(arguments.ledger or "memory://", settings, definitions=definitions.fingerprint)
 
 
+_ENDING = {signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
+
+
 class _Terminated(SystemExit):
-    """Raised by SIGTERM."""
+    """Raised by a signal of `_ENDING`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.text = _ENDING[signal.Signals(number)]
 
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM end what is run as Ctrl-C does: what was read is delivered or kept. A second one kills."""
+    """Let SIGTERM and SIGHUP end what is run as Ctrl-C does: what was read is delivered or kept. A second one kills.
+
+    A SIGHUP that is ignored, as by nohup, remains so.
+    """
 
     def end(number: int, _: object) -> NoReturn:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        raise _Terminated(128 + number)
+        signal.signal(number, signal.SIG_DFL)
+        _let_terminal_go()
+        raise _Terminated(number)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, end)
     try:
         yield
-    except _Terminated:
-        sys.stderr.write("eventdefs: terminated\n")
+    except _Terminated as ended:
+        sys.stderr.write(f"eventdefs: {ended.text}\n")
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _let_terminal_go() -> None:
+    """See that what is still said does no harm where standard error was a terminal that is closed."""
+    errors = sys.stderr.fileno()
+    poll = select.poll()
+    poll.register(errors, 0)
+    if poll.poll(0):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), errors)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -108,6 +108,25 @@ def broker(server: Server) -> Broker:
     return Broker(server)
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close what a test opened: heartbeats of a connection go on after its broker is gone."""
+    from eventdefs.publishers.notifier import NotifierPublisher  # which needs the extra
+
+    opened: list[NotifierPublisher] = []
+    begin = NotifierPublisher.__init__
+
+    def beginning(publisher: NotifierPublisher, *arguments: Any) -> None:
+        opened.append(publisher)
+        begin(publisher, *arguments)
+
+    monkeypatch.setattr(NotifierPublisher, "__init__", beginning)
+    yield
+    for publisher in opened:
+        if "_transport" in vars(publisher):  # what was refused has none
+            publisher.close()
+
+
 def event_of(document: dict[str, Any]) -> Event:
     """Return the event of Ceilometer's form, which knows no tenant."""
     kinds = {row.code: row for row in TraitType}
