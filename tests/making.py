@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from eventdefs import Closure, Event, Gap, Notification, Period, Refusal, Sample, Usage, decode_notification
-from eventdefs.types import Evidence
+from eventdefs.testing import a_usage
 
 SENT = datetime(2026, 8, 1, 1, 2, 3, tzinfo=UTC)
 
@@ -64,35 +64,13 @@ def period(id: str = "c-1", **values: Any) -> Period:
 
 
 HOUR = (SENT.replace(hour=0, minute=0, second=0), SENT.replace(minute=0, second=0))
-_USAGE = Usage(
-    id="u-1",
-    meter="database.uptime",
-    unit="h",
-    resource_id="db-1",
-    project_id="p-1",
-    dimensions={"flavor": "7"},
-    period_start=HOUR[0],
-    period_end=HOUR[1],
-    timestamp=datetime(2026, 8, 1, 0, 59, 59, 999_000, tzinfo=UTC),
-    quantity="0.5",
-    delta="0.5",
-    seconds="1800",
-    revision=1,
-    supersedes=None,
-    state="final",
-    closed_by="coverage",
-    reason="",
-    evidence=Evidence(2, ("m-1", "m-2"), "d1", "f1"),
-    recorded_at=SENT,
-    sequence=1,
-)
 _GAP = Gap("g-1", "database.uptime", "db-1", *HOUR, "open", SENT, 2)
 _REFUSAL = Refusal("r-1", "database.uptime", "db-1", "p-1", *HOUR, "m-1", "too_late", SENT, 3)
 _CLOSURE = Closure("k-1", "database.uptime", *HOUR, 1, 1, "0.5", "d2", SENT, 4)
 
 
 def usage(id: str = "u-1", **values: Any) -> Usage:
-    return msgspec.structs.replace(_USAGE, id=id, **values)
+    return a_usage(id, **{"recorded_at": SENT, **values})
 
 
 def gap(id: str = "g-1", **values: Any) -> Gap:
