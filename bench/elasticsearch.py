@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from elasticsearch import Elasticsearch
 
-from bench.measure import compare
+from bench.measure import compare_publishing
 from eventdefs.decode import decode_notification
 from eventdefs.definitions import load_definitions
 from eventdefs.publishers import open_publisher
@@ -87,7 +87,7 @@ def bench_elasticsearch(notification: Path, definitions: Path) -> Iterator[str]:
 
         for _ in range(3):  # a server that has just begun compiles as it goes
             ours(), reference()
-        ratio = compare(ours, reference, ROUNDS)
+        ratio = compare_publishing(ours, reference, ROUNDS)
         publisher.close()
         found = bare.cat.indices(index=f"{name}-*", h="index", format="json")
         for one in found:

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import urllib3
 
-from bench.measure import compare, timed
+from bench.measure import compare_publishing, timed
 from eventdefs.publishers import open_publisher
 from eventdefs.publishers.formats import FORMATS, encode_lines
 from eventdefs.types import Batch, Event
@@ -100,7 +100,7 @@ def bench_posts(url: str, what: str, size: int) -> str:
     def bare() -> None:
         assert pools.urlopen("POST", url, body=body, headers=headers).status == 200
 
-    ratio = compare(timed(ours), timed(bare), 21)
+    ratio = compare_publishing(timed(ours), timed(bare), 21)
     publisher.close()
     name = f"{size:,} events a post, {what} / bare posts"
     spread = f"({ratio.least:.2f} to {ratio.most:.2f})"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bench.http import events
-from bench.measure import compare, seconds_of
+from bench.measure import compare_publishing, seconds_of
 from eventdefs.publishers import open_publisher
 from eventdefs.publishers.formats import FORMATS, encode_lines
 from eventdefs.publishers.kafka import KafkaOptions
@@ -93,7 +93,7 @@ def bench_kafka() -> Iterator[str]:
 
                 ours()  # the first of each makes the topic and the connection
                 bare()
-                ratio = compare(ours, bare, 11)
+                ratio = compare_publishing(ours, bare, 11)
                 publisher.close()
                 end()
                 what = f"kafka, {client}, {compression} / bare"

@@ -19,7 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bench.measure import compare
+from bench.measure import compare_publishing
 from eventdefs.publishers import open_publisher
 from eventdefs.publishers.sql.rows import Row, rows_of
 from eventdefs.publishers.sql.tables import EVENTS, TRAITS, WRITER, columns_of
@@ -128,7 +128,7 @@ def _line(url: str) -> str:
     publisher.publish(Batch(events(next(_runs))[0][:1]))
     bare = Bare(publisher._engine)
     try:
-        ratio = compare(
+        ratio = compare_publishing(
             lambda: _publishing(publisher, lambda: events(next(_runs))),
             lambda: bare.seconds(events(next(_runs))),
             ROUNDS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import os
@@ -223,6 +224,7 @@ def _run(arguments: argparse.Namespace) -> int:
     ledger = _open_ledger(arguments, urls, definitions)
     summary = Summary(counted=ledger is not None)
     progress = Progress(sys.stderr, enabled=not arguments.quiet and sys.stderr.isatty())
+    gc.freeze()  # what is there now stays; to look through it again and again takes a sixth of the time of a run
     with ExitStack() as stack:  # whatever fails, all are closed
         stack.callback(letters.close)
         if ledger is not None:

@@ -48,9 +48,12 @@ def resource_of(item: Item) -> str | None:
 
 def key_of(item: Item) -> str:
     """Return what *item* is ordered by: tenant and resource, or what else says what it is about."""
+    if isinstance(item, Event):
+        about = item.traits.get("resource_id")
+        return f"{item.tenant or ''}:{item.message_id if about is None else about}"
     about = resource_of(item)
     if about is None:
-        about = item.message_id if isinstance(item, (Event, Period, Refusal)) else type_of(item)
+        about = item.message_id if isinstance(item, (Period, Refusal)) else type_of(item)
     return f"{tenant_of(item) or ''}:{about}"
 
 

@@ -75,9 +75,24 @@ def _words(error: KafkaError) -> str:
     return one_line(_STATE.sub("", error.str()))
 
 
-def _report(failures: dict[int, KafkaError], number: int, error: KafkaError | None, _: object) -> None:
-    if error is not None:
-        failures[number] = error
+class _Reports(list[Callable[[KafkaError | None, object], None]]):
+    """What a producer calls to say what became of the messages of a batch, a call for each; made once for all batches.
+
+    Attributes:
+        failures: what was said of those that were not delivered, by their number.
+    """
+
+    def __init__(self) -> None:
+        self.failures: dict[int, KafkaError] = {}
+
+    def begin(self, count: int) -> None:
+        """Forget the batch before; have calls for *count* messages."""
+        self.failures.clear()
+        self += [partial(self._hear, number) for number in range(len(self), count)]
+
+    def _hear(self, number: int, error: KafkaError | None, _: object) -> None:
+        if error is not None:
+            self.failures[number] = error
 
 
 class ConfluentClient:
@@ -87,35 +102,37 @@ class ConfluentClient:
         self._settings = settings
         self._heard = _Heard()
         self._producer: Producer | None = None
+        self._reports = _Reports()
 
     def send(self, messages: Sequence[Message]) -> list[Outcome]:
         try:
             producer = self._open()
         except DeliveryError as error:
             return [error] * len(messages)
-        failures: dict[int, KafkaError] = {}
+        reports = self._reports
         try:
             producer.poll(0)  # what was said since the last batch is forgotten
             self._heard.forget()
+            reports.begin(len(messages))
             produce: Callable[..., None] = producer.produce
-            for number, (topic, key, value, headers) in enumerate(messages):
-                report = partial(_report, failures, number)
+            for (topic, key, value, headers), report in zip(messages, reports, strict=False):
                 try:
                     produce(topic, value, key, headers=headers, on_delivery=report)
                 except KafkaException as error:
-                    failures[number] = error.args[0]
+                    report(error.args[0], None)
             self._wait(producer)
         except BaseException:
             self._drop()  # nothing of it may go out later
             raise
-        if not failures:
+        if not reports.failures:
             return [None] * len(messages)
-        return self._outcomes(messages, failures)
+        return self._outcomes(messages, reports.failures)
 
     def _open(self) -> Producer:
         if self._producer is None:
             try:
                 self._producer = Producer(producing(self._settings, self._heard))
+                self._reports = _Reports()  # nothing that is still said of the producer before is heard
             except KafkaException as error:
                 raise RetryableDeliveryError(f"{self._settings.where}: {_words(error.args[0])}") from error
         return self._producer

@@ -30,6 +30,8 @@ FRAME = 4096
 
 Header = tuple[str, bytes]
 
+_EVENT: Header = ("kind", b"event")
+
 
 class Message(NamedTuple):
     """What a client sends; without a value, what was said under the key is no longer to be kept."""
@@ -73,18 +75,11 @@ class Client(Protocol):
 def headers_of(item: Item) -> list[Header]:
     """Return what can be known of *item* without reading the value."""
     if isinstance(item, Event):
-        headers = [
-            ("kind", b"event"),
-            ("message_id", bytes_of(item.message_id)),
-            ("event_type", bytes_of(item.event_type)),
-        ]
+        tenant = item.tenant
+        headers = [_EVENT, ("message_id", bytes_of(item.message_id)), ("event_type", bytes_of(item.event_type))]
     else:
-        headers = [
-            ("kind", kind_of(item).encode()),
-            ("id", bytes_of(item.id)),
-            ("meter", bytes_of(type_of(item))),
-        ]
-    tenant = tenant_of(item)
+        tenant = tenant_of(item)
+        headers = [("kind", kind_of(item).encode()), ("id", bytes_of(item.id)), ("meter", bytes_of(type_of(item)))]
     if tenant is not None:
         headers.append(("tenant", bytes_of(tenant)))
     headers.append(SCHEMA)
