@@ -224,8 +224,9 @@ def _run(arguments: argparse.Namespace) -> int:
     ledger = _open_ledger(arguments, urls, definitions)
     summary = Summary(counted=ledger is not None)
     progress = Progress(sys.stderr, enabled=not arguments.quiet and sys.stderr.isatty())
-    gc.freeze()  # what is there now stays; to look through it again and again takes a sixth of the time of a run
     with ExitStack() as stack:  # whatever fails, all are closed
+        gc.freeze()  # what is there now stays; looking through it again and again takes a sixteenth of a run
+        stack.callback(gc.unfreeze)
         stack.callback(letters.close)
         if ledger is not None:
             stack.callback(ledger.close)
