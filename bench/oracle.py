@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-VERSION = "27.0.0"
-_HOME = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "eventdefs-bench" / f"ceilometer-{VERSION}"
-
-
-def python() -> str:
-    """Return the Python of an environment that has Ceilometer: named by EVENTDEFS_CEILOMETER_PYTHON, or made once."""
-    named = os.environ.get("EVENTDEFS_CEILOMETER_PYTHON")
-    if named:
-        return named
-    interpreter = _HOME / "bin" / "python"
-    if not (_HOME / "ready").exists():
-        sys.stderr.write(f"installing Ceilometer {VERSION} into {_HOME}\n")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(_HOME)], check=True)
-        subprocess.run(
-            [str(interpreter), "-m", "pip", "install", "--quiet", f"ceilometer=={VERSION}", "setuptools<80"], check=True
-        )
-        (_HOME / "ready").touch()
-    return str(interpreter)
+from tests.references import CEILOMETER, get
 
 
 class Ceilometer:
@@ -35,7 +16,8 @@ class Ceilometer:
 
     def __enter__(self) -> Ceilometer:
         self._process = subprocess.Popen(
-            [python(), str(Path(__file__).with_name("reference.py"))],
+            # Without -P what stands beside it, as http.py, would be taken for modules of Python's own.
+            [get(CEILOMETER), "-P", str(Path(__file__).with_name("reference.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
