@@ -19,6 +19,9 @@ import msgspec
 from eventdefs.times import naive_text
 from eventdefs.types import Event, Notification, Problem, Sample, TraitType
 
+UNWRITABLE = (TypeError, ValueError, OverflowError, RecursionError)
+"""What is raised of values that JSON has no form for. Code may put them into items; a broker sends none."""
+
 _write_json = msgspec.json.Encoder().encode
 
 

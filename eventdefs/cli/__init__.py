@@ -14,7 +14,7 @@ import re
 import sys
 import warnings
 from collections.abc import Collection, Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import eventdefs
 from eventdefs.hints import did_you_mean
@@ -118,6 +118,13 @@ def _told(error: OSError) -> str:
     return f"{error.filename}: {reason}" if error.filename is not None else reason
 
 
+def let_go(stream: TextIO) -> None:
+    """Write to nowhere what is still written to *stream*, which nobody reads any more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
 def _flushed(status: int) -> int:
     """Write what waits; return *status*, or that it could not be written, as on a full disk.
 
@@ -126,7 +133,7 @@ def _flushed(status: int) -> int:
     try:
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python does not complain at the end
+        let_go(sys.stdout)  # so that Python does not complain at the end
         if not isinstance(error, BrokenPipeError):
             sys.stderr.write(f"eventdefs: standard output: {_told(error)}\n")
             return COULD_NOT

@@ -6,7 +6,6 @@ import argparse
 import gc
 import json
 import math
-import os
 import select
 import signal
 import sys
@@ -41,7 +40,7 @@ examples:
 
 exit status: 0 all was read and delivered, or waits in a spool; 1 something could not be read or was dead-lettered (the
 summary says what); 2 could not run: definitions, input or a publisher cannot be used, or something was not delivered;
-130 interrupted with Ctrl-C; 143 terminated.
+129 its terminal was closed; 130 interrupted with Ctrl-C; 143 terminated.
 """
 
 LIVE = 5.0
@@ -179,11 +178,10 @@ def _terminable() -> Iterator[None]:
 
 def _let_terminal_go() -> None:
     """See that what is still said does no harm where standard error was a terminal that is closed."""
-    errors = sys.stderr.fileno()
     poll = select.poll()
-    poll.register(errors, 0)
+    poll.register(sys.stderr, 0)
     if poll.poll(0):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), errors)
+        cli.let_go(sys.stderr)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ import msgspec
 
 from eventdefs.decode import decode_item, decode_notification, decode_notifications
 from eventdefs.definitions.tenants import find_tenant
-from eventdefs.encode import encode_event, error_record, write_json
+from eventdefs.encode import UNWRITABLE, encode_event, error_record, write_json
 from eventdefs.errors import DecodeError
 from eventdefs.publishers.naming import tenant_of, type_of
 from eventdefs.types import (
@@ -37,10 +37,8 @@ from eventdefs.types import (
 VERSION = 1
 """Of the form of a letter; it grows when a reader would have to change."""
 
-UNWRITABLE = (TypeError, ValueError, OverflowError, RecursionError)
-"""What is raised of values that JSON has no form for. Code may put them into items; a broker sends none."""
 SHOWN = 10_000
-"""How many characters are kept of such a value."""
+"""How many characters are kept of a value that JSON has no form for."""
 
 Fate = Literal["undecodable", "rejected", "partial", "undelivered"]
 FATES: tuple[Fate, ...] = get_args(Fate)

@@ -14,15 +14,13 @@ from collections.abc import Callable
 from itertools import islice
 
 from eventdefs.delivery.cutting import size_of
-from eventdefs.delivery.settling import Settling, Undelivered
-from eventdefs.encode import write_json
+from eventdefs.delivery.settling import PATIENCE, STUCK, Settling, Undelivered
+from eventdefs.encode import UNWRITABLE, write_json
 from eventdefs.errors import DeliveryError, PartialDeliveryError, RetryableDeliveryError
 from eventdefs.types import Batch, Delivered, Item, Notification, Refused, identity_of
 
 _log = logging.getLogger(__name__)
 
-PATIENCE = 60.0
-"""Seconds that a publisher has at the end to return from what it was given: its own time-outs are shorter."""
 ENDED = "the process ended before it was delivered"
 """Why what waited at the end is dead-lettered."""
 
@@ -215,7 +213,7 @@ class Backlog:
         for batch, size in left:
             self._bury(batch, batch, ENDED)
             self._take_off(batch, size)
-        self._failure = self._failure or RetryableDeliveryError("the publisher does not return from what it was given")
+        self._failure = self._failure or RetryableDeliveryError(STUCK)
         return False
 
 
@@ -236,7 +234,7 @@ def _sizes(batch: Batch) -> list[int]:
 def _length(origin: Notification) -> int:
     try:
         return len(write_json(origin.body))
-    except (TypeError, ValueError, OverflowError, RecursionError):
+    except UNWRITABLE:
         return 0
 
 

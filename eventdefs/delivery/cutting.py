@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from eventdefs.encode import encode_event, write_json
+from eventdefs.encode import UNWRITABLE, encode_event, write_json
 from eventdefs.errors import (
     PartialDeliveryError,
     PermanentDeliveryError,
@@ -104,7 +104,7 @@ def size_of(item: Item) -> int:
     """Return how many bytes *item* takes as a line of JSON; none where it cannot be written, as its publisher says."""
     try:
         return len(encode_event(item) if isinstance(item, Event) else write_json(item)) + 1
-    except (TypeError, ValueError, OverflowError, RecursionError):
+    except UNWRITABLE:
         return 0
 
 

@@ -11,6 +11,10 @@ from eventdefs.types import Batch, Delivered, Refused
 
 Undelivered = Callable[[Batch, Sequence[Refused]], None]
 """Keeps what of a batch will not be delivered, durably. Raises RetryableDeliveryError where it cannot."""
+PATIENCE = 60.0
+"""Seconds that a publisher has at the end to return from what it was given: its own time-outs are shorter."""
+STUCK = "the publisher does not return from what it was given"
+"""What is said of one that did not in that time."""
 
 
 class Tally:

@@ -25,7 +25,7 @@ from zlib import crc32
 
 import msgspec
 
-from eventdefs.delivery.settling import Settling, Undelivered
+from eventdefs.delivery.settling import PATIENCE, STUCK, Settling, Undelivered
 from eventdefs.errors import (
     DecodeError,
     DeliveryError,
@@ -168,8 +168,6 @@ _HEAD = struct.Struct("<4sIIId")
 _MARK = b"\xffsp\xff"
 """How a record begins. No text has 0xff in it."""
 SEGMENT_BYTES = 16 * 2**20
-PATIENCE = 60.0
-"""Seconds that a publisher has at the end to return from what it was given: its own time-outs are shorter."""
 
 
 class Cursor(NamedTuple):
@@ -877,7 +875,7 @@ class Spool:
         if self._thread is not None:
             self._thread.join(self._patience)
             if self._thread.is_alive():
-                raise RetryableDeliveryError("the publisher does not return from what it was given")
+                raise RetryableDeliveryError(STUCK)
         try:
             self._publisher.close()
         finally:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from eventdefs.encode import (
+    UNWRITABLE,
     ceilometer_event,
     ceilometer_sample,
     cropped,
@@ -174,7 +175,7 @@ def encode_items(form: Format, batch: Batch) -> list[tuple[Item, bytes]]:
             encoded += [(period, write_json(form.period(period))) for period in batch.periods]
         if form.record is not None:
             encoded += [(record, write_json(form.record(record))) for record in batch.records]
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except UNWRITABLE as error:
         raise PermanentDeliveryError(f"cannot be written as JSON: {error}") from error
     return encoded
 

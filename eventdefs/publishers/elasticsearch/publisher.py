@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from eventdefs.encode import write_json
+from eventdefs.encode import UNWRITABLE, write_json
 from eventdefs.errors import (
     AccessDeniedError,
     PartialDeliveryError,
@@ -299,7 +299,7 @@ class BulkPublisher:
                 try:
                     entries.append(_Entry(item, home, document_of(item)))
                     continue
-                except (TypeError, ValueError, OverflowError, RecursionError) as error:
+                except UNWRITABLE as error:
                     reason = f"cannot be written as JSON: {error}"
             outcome.refused.append(Refused(item, f"{self._name}: {reason}"))
         return entries

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlencode
 import msgspec
 from urllib3.util import parse_url
 
-from eventdefs.encode import write_json
+from eventdefs.encode import UNWRITABLE, write_json
 from eventdefs.errors import (
     AccessDeniedError,
     PartialDeliveryError,
@@ -240,7 +240,7 @@ class HTTPPublisher:
             if form.join is FORMATS["native"].join:  # an array, which is written twice as fast as its items
                 return write_json(documents)
             return form.join([write_json(document) for document in documents])
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        except UNWRITABLE as error:
             raise PermanentDeliveryError(f"cannot be written as JSON: {error}") from error
 
     def _publish(self, post: Post) -> Delivered:
