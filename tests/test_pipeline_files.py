@@ -262,6 +262,7 @@ def test_a_publisher_that_we_lack() -> None:
     assert text.startswith(
         "pipeline.yaml:4:18: error[E701]: Ceilometer's publisher gnocchi:// is not among ours, known are "
     )
+    assert "^ --skip-publishers, or skip_publishers in the settings, leaves it out" in text
     pipeline = parse_pipeline(GNOCCHI, skip_publishers=["gnocchi"])
     assert (urls(pipeline), codes(pipeline)) == (["memory://"], ["W703"])
 

@@ -20,6 +20,7 @@ from eventdefs.delivery import check_url
 from eventdefs.errors import Finding, Fix, PublisherURLError
 from eventdefs.hints import did_you_mean
 from eventdefs.pipeline.routes import Route, Source
+from eventdefs.publishers import CEILOMETERS
 from eventdefs.publishers.urls import parse_url
 from eventdefs.types import Place
 
@@ -243,7 +244,9 @@ class _FileParser:
                 return None
             check_url(url)
         except PublisherURLError as error:
-            self._findings.add("E701", str(error), node.place)
+            lacking = url.partition("://")[0].lower() in CEILOMETERS
+            hint = "--skip-publishers, or skip_publishers in the settings, leaves it out" if lacking else ""
+            self._findings.add("E701", str(error), node.place, hint)
             return None
         return url
 
