@@ -148,8 +148,13 @@ def _let_go(engine: sa.Engine, seconds: int) -> None:
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         reads = connection.get_execution_options().get("reads")
-        with contextlib.closing(connection.connection.cursor()) as cursor:  # which knows no options of a reader's
-            cursor.execute(_LET_GO[engine.dialect.name].format(0 if reads else seconds))
+        statement = _LET_GO[engine.dialect.name].format(0 if reads else seconds)
+        theirs = engine.dialect.loaded_dbapi.Error
+        try:
+            with contextlib.closing(connection.connection.cursor()) as cursor:  # which knows no options of a reader's
+                cursor.execute(statement)
+        except theirs as error:  # as SQLAlchemy says it of statements of its own
+            raise sa.exc.DBAPIError.instance(statement, None, error, theirs, dialect=engine.dialect) from error
 
 
 def _postgresql(options: ServerOptions) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -1119,6 +1120,26 @@ def test_killed_servers_lose_nothing(own: Database) -> None:
     assert publisher.publish(Batch([event("m-99"), event("m-100")])) == Delivered(2, 1)
     publisher.close()
     assert len(own.ids()) == 101
+
+
+def test_a_server_that_goes_before_a_transaction(own: Database) -> None:
+    """What the driver raises of the first statement is a server that is away, and no item is at fault for it."""
+    publisher = own.open("?timeout=1")
+    publisher.publish(Batch([event("m-1")]))
+
+    def cut(connection: Any, *_: object) -> None:
+        with socket.socket(fileno=os.dup(fileno_of(connection))) as twin:
+            twin.shutdown(socket.SHUT_RDWR)
+
+    sa.event.listen(publisher._engine, "checkout", cut)
+    with pytest.raises(RetryableDeliveryError):
+        publisher.publish(Batch([event("m-2")]))
+    sa.event.remove(publisher._engine, "checkout", cut)
+    assert publisher.publish(Batch([event("m-2")])) == Delivered(1)
+
+
+def fileno_of(connection: Any) -> int:
+    return int(connection.fileno() if hasattr(connection, "fileno") else connection._sock.fileno())
 
 
 def test_a_server_that_is_silent(own: Database) -> None:
